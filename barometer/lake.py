@@ -1,0 +1,285 @@
+"""Delta tables of one city, in a folder or an object store.
+
+Every row carries the time it was written and the time it was superseded (hidden columns), so `read(as_of=…)` answers from
+rows and not from old files: a removal can then destroy files at once without taking the rest of the past with it.
+No column statistics are kept and no row value is ever part of a write's predicate, so that no row leaves a trace in the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from barometer.errors import SchemaMismatch
+from barometer.settings import Settings
+from barometer.tables import TABLES, UTC_TIME, Table, derived_tables, validate
+
+WRITTEN_AT = "_written_at"
+SUPERSEDED_AT = "_superseded_at"
+_HIDDEN = (WRITTEN_AT, SUPERSEDED_AT)
+_ROW_DIGEST = "_row_digest"
+
+_CONFIGURATION = {
+    # Statistics would copy the smallest and largest text and pseudonym of each file into the log.
+    "delta.dataSkippingNumIndexedCols": "0",
+    "delta.logRetentionDuration": "interval 30 days",
+}
+_MAXIMUM_TRIES = 12
+_FIRST_WAIT_SECONDS = 0.05
+
+Partition = Mapping[str, Any]
+
+
+def tombstone(pseudonym: str) -> str:
+    """What stays of a removed subject: a hash from which neither its id nor its pseudonym can be read."""
+    return hashlib.sha256(f"tombstone:{pseudonym}".encode()).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The tables of one city at `<root>/<city>/<table>/`."""
+
+    root: str
+    city: str
+    storage_options: dict[str, str] | None = None
+    clock: Callable[[], datetime] = field(default=_now, compare=False)
+
+    def location(self, table: str) -> str:
+        """Where `table` is kept."""
+        return f"{self.root.rstrip('/')}/{self.city}/{table}"
+
+    def read(self, table: str, *, as_of: datetime | None = None) -> pl.LazyFrame:
+        """Rows of `table` now, or as they were at `as_of`; an empty frame when nothing was ever written."""
+        declared = TABLES[table]
+        delta = self._open(table)
+        if delta is None:
+            return declared.empty().lazy()
+        return self._scan(delta).filter(_live(as_of)).select(list(declared.schema))
+
+    def replace(self, table: str, frame: pl.DataFrame, *, partition: Partition) -> int:
+        """Make the rows of one partition exactly `frame`, atomically; return how many rows differ from before.
+
+        Writing what is there already changes nothing. Raises `SchemaMismatch` when the frame does not fit the table or
+        holds rows of another partition.
+        """
+        frame = validate(table, frame)
+        _refuse_strangers(table, frame, partition)
+        return self._retrying(table, lambda delta: self._replace_once(delta, table, frame, partition))
+
+    def append(self, table: str, frame: pl.DataFrame) -> int:
+        """Add the rows whose key is not there yet; return how many were added. Appending twice adds nothing."""
+        frame = validate(table, frame)
+        known = self.read(table).select(TABLES[table].key)
+        fresh = frame.lazy().join(known, on=TABLES[table].key, how="anti").collect()
+        for partition, rows in _by_partition(TABLES[table], fresh):
+            there = self.read(table).filter(_is_partition(partition)).collect()
+            self.replace(table, pl.concat([there, rows]), partition=partition)
+        return fresh.height
+
+    def remove(self, table: str, keys: pl.DataFrame) -> dict[str, int]:
+        """Delete the rows of `table` that match `keys` (one column), and every row derived from them, in every table.
+
+        Older versions of those rows go too, and the files that held them are destroyed, so no byte stays. Must not run
+        beside writers of the same city. Returns the number of rows deleted per table.
+        """
+        (column,) = keys.columns
+        deleted: dict[str, int] = {}
+        self._remove_cascading(table, column, set(keys[column].to_list()), deleted)
+        for name in deleted:
+            self._destroy_unreferenced_files(name, older_than_hours=0)
+        return deleted
+
+    def maintain(self, *, received_before: date | None = None, older_than_hours: int = 24) -> dict[str, int]:
+        """Purge raw posts of nights before `received_before`, merge small files, destroy unreferenced ones.
+
+        Returns the number of raw posts purged and files destroyed. Purging does not touch what was derived.
+        """
+        purged = self._purge("received_posts", received_before) if received_before else 0
+        destroyed = 0
+        for name in TABLES:
+            delta = self._open(name)
+            if delta is not None:
+                delta.optimize.compact()
+                delta.cleanup_metadata()
+                destroyed += self._destroy_unreferenced_files(name, older_than_hours=older_than_hours)
+        return {"raw_posts_purged": purged, "files_destroyed": destroyed}
+
+    def versions(self) -> dict[str, int]:
+        """Delta version of every table that exists: what a release states it was made from."""
+        opened = {name: self._open(name) for name in TABLES}
+        return {name: delta.version() for name, delta in opened.items() if delta is not None}
+
+    def _open(self, table: str) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.location(table), storage_options=self.storage_options)
+        except TableNotFoundError:
+            return None
+
+    def _create(self, table: str) -> DeltaTable:
+        declared = TABLES[table]
+        if "://" not in self.root:
+            Path(self.location(table)).mkdir(parents=True, exist_ok=True)
+        schema = _with_history(declared.empty(), _now()).to_arrow().schema
+        return DeltaTable.create(
+            self.location(table),
+            schema=schema,
+            mode="ignore",
+            partition_by=list(declared.partition),
+            description=declared.meaning,
+            configuration=_CONFIGURATION,
+            storage_options=self.storage_options,
+        )
+
+    def _scan(self, delta: DeltaTable) -> pl.LazyFrame:
+        return pl.scan_delta(delta, storage_options=self.storage_options)
+
+    def _retrying(self, table: str, write: Callable[[DeltaTable], int]) -> int:
+        """Run `write` on the newest version until no other writer came between: commits are optimistic."""
+        for attempt in range(_MAXIMUM_TRIES):
+            try:
+                return write(self._open(table) or self._create(table))
+            except (CommitFailedError, DeltaError) as conflict:
+                if attempt == _MAXIMUM_TRIES - 1 or not _is_conflict(conflict):
+                    raise
+                time.sleep(_FIRST_WAIT_SECONDS * 2 ** min(attempt, 5))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _replace_once(self, delta: DeltaTable, table: str, frame: pl.DataFrame, partition: Partition) -> int:
+        columns = list(TABLES[table].schema)
+        kept = self._scan(delta).filter(_is_partition(partition)).collect()
+        is_live = pl.col(SUPERSEDED_AT).is_null()
+        live = _digested(kept.filter(is_live), columns)
+        wanted = _digested(frame, columns)
+        unchanged = live.join(wanted.select(_ROW_DIGEST), on=_ROW_DIGEST, how="semi").drop(_ROW_DIGEST)
+        ended = live.join(wanted.select(_ROW_DIGEST), on=_ROW_DIGEST, how="anti").drop(_ROW_DIGEST)
+        fresh = wanted.join(live.select(_ROW_DIGEST), on=_ROW_DIGEST, how="anti").drop(_ROW_DIGEST)
+        if ended.is_empty() and fresh.is_empty():
+            return 0
+        now = self.clock()
+        ended = ended.with_columns(pl.lit(now, dtype=UTC_TIME).alias(SUPERSEDED_AT))
+        parts = [kept.filter(~is_live), ended, unchanged, _with_history(fresh, now)]
+        self._overwrite(delta, table, pl.concat([part.select(columns + list(_HIDDEN)) for part in parts]), partition)
+        return ended.height + fresh.height
+
+    def _overwrite(self, delta: DeltaTable, table: str, rows: pl.DataFrame, partition: Partition) -> None:
+        order = [*TABLES[table].key, WRITTEN_AT]
+        write_deltalake(delta, rows.sort(order), mode="overwrite", predicate=_predicate(partition))
+
+    def _remove_cascading(self, table: str, column: str, values: set[Any], deleted: dict[str, int]) -> None:
+        """Delete from `table`, then from what is derived from it: also where the parent row was purged before."""
+        if not values:
+            return
+        gone = self._delete_matching(table, column, values)
+        deleted[table] = deleted.get(table, 0) + gone.height
+        for child, tie in derived_tables(table):
+            reached = values if tie.of == column else set(gone[tie.of].drop_nulls().to_list())
+            self._remove_cascading(child, tie.column, reached, deleted)
+            if tie.of != column and child != table and column in TABLES[child].schema:
+                self._remove_cascading(child, column, values, deleted)
+
+    def _delete_matching(self, table: str, column: str, values: set[Any]) -> pl.DataFrame:
+        """Delete all versions of the rows of `table` whose `column` is one of `values`; return those rows."""
+        delta = self._open(table)
+        if delta is None:
+            return TABLES[table].empty()
+        matches = pl.col(column).is_in(list(values))
+        gone = self._scan(delta).filter(matches).collect()
+        for partition, _ in _by_partition(TABLES[table], gone):
+            self._retrying(table, lambda newest, at=partition: self._keep_others(newest, table, matches, at))  # type: ignore[misc]
+        return gone
+
+    def _keep_others(self, delta: DeltaTable, table: str, matches: pl.Expr, partition: Partition) -> int:
+        rows = self._scan(delta).filter(_is_partition(partition)).collect()
+        others = rows.filter(~matches.fill_null(value=False))
+        self._overwrite(delta, table, others, partition)
+        return rows.height - others.height
+
+    def _purge(self, table: str, before: date) -> int:
+        old = self.read(table).filter(pl.col("night") < before).collect()
+        for partition, _ in _by_partition(TABLES[table], old):
+            nothing = pl.lit(value=True)
+            self._retrying(table, lambda newest, at=partition: self._keep_others(newest, table, nothing, at))  # type: ignore[misc]
+        return old.height
+
+    def _destroy_unreferenced_files(self, table: str, *, older_than_hours: int) -> int:
+        delta = self._open(table)
+        if delta is None:
+            return 0
+        gone = delta.vacuum(
+            retention_hours=older_than_hours, dry_run=False, enforce_retention_duration=False, full=True
+        )
+        return len(gone)
+
+
+def open_lake(settings: Settings, city: str) -> Lake:
+    """The lake of `city` where `settings.lake` says; object-store options come from the usual AWS_* variables."""
+    return Lake(root=settings.lake, city=city)
+
+
+def _live(as_of: datetime | None) -> pl.Expr:
+    if as_of is None:
+        return pl.col(SUPERSEDED_AT).is_null()
+    at = pl.lit(as_of.astimezone(UTC), dtype=UTC_TIME)
+    return (pl.col(WRITTEN_AT) <= at) & (pl.col(SUPERSEDED_AT).is_null() | (pl.col(SUPERSEDED_AT) > at))
+
+
+def _with_history(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    return rows.with_columns(
+        pl.lit(now, dtype=UTC_TIME).alias(WRITTEN_AT), pl.lit(None, dtype=UTC_TIME).alias(SUPERSEDED_AT)
+    )
+
+
+def _digested(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    return rows.with_columns(pl.struct(columns).hash(seed=0).alias(_ROW_DIGEST))
+
+
+def _by_partition(table: Table, rows: pl.DataFrame) -> list[tuple[dict[str, Any], pl.DataFrame]]:
+    groups = rows.partition_by(table.partition, as_dict=True, maintain_order=True)
+    return [(dict(zip(table.partition, values, strict=True)), group) for values, group in groups.items()]
+
+
+def _is_partition(partition: Partition) -> pl.Expr:
+    return pl.all_horizontal([pl.col(name) == pl.lit(value) for name, value in partition.items()])
+
+
+def _refuse_strangers(table: str, frame: pl.DataFrame, partition: Partition) -> None:
+    wrong = set(partition) - set(TABLES[table].partition)
+    if wrong:
+        raise SchemaMismatch(f"table {table}: {sorted(wrong)} are not partition columns")
+    for name, value in partition.items():
+        strangers = frame.filter(pl.col(name) != value).height
+        if strangers:
+            raise SchemaMismatch(f"table {table}, column {name}: {strangers} rows are not of partition {value!r}")
+
+
+def _predicate(partition: Partition) -> str:
+    return " AND ".join(f"{name} = {_literal(value)}" for name, value in partition.items())
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, date):
+        return f"CAST('{value.isoformat()}' AS DATE)"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Another writer came first, or made the table: worth another try. Anything else is a fault."""
+    words = str(error).lower()
+    return isinstance(error, CommitFailedError) or "already exists" in words or "conflict" in words
+
+
