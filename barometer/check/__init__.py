@@ -1,0 +1,1 @@
+"""Great Expectations at every boundary of a run: one file of rules per table."""

@@ -1,0 +1,80 @@
+"""Checks the tables of one boundary of a night and stops the run when a critical rule fails."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import polars as pl
+
+from barometer import ledger as book
+from barometer.check import (
+    answers,
+    counts,
+    coverage,
+    estimates,
+    labels,
+    ledger,
+    observations,
+    posts,
+    received_posts,
+    reports,
+    respondents,
+    rumours,
+)
+from barometer.check.engine import Outcome, evaluate
+from barometer.errors import CheckFailed
+from barometer.night import Night
+from barometer.tables import TABLES
+
+BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
+    "ingest": (received_posts, respondents, answers, reports, observations, counts, ledger),
+    "prepare": (posts, ledger),
+    "classify": (labels, rumours, ledger),
+    "estimate": (estimates, coverage, ledger),
+}
+
+
+def check(night: Night, boundary: str) -> list[Outcome]:
+    """Evaluate every rule of the tables at `boundary` on the rows of this night, and keep the outcomes.
+
+    Raises `CheckFailed`, after keeping them, naming every critical rule that does not hold. Data Docs lie in the run's
+    folder under `data_docs/<boundary>/<table>/`.
+    """
+    if boundary not in BOUNDARIES:
+        raise CheckFailed(f"no boundary {boundary!r}: choose one of {', '.join(BOUNDARIES)}")
+    outcomes = [outcome for module in BOUNDARIES[boundary] for outcome in _check_table(night, boundary, module)]
+    night.lake.replace("checks", _as_rows(night, boundary, outcomes), partition={"night": night.night, "boundary": boundary})
+    book.record(night, f"check_{boundary}", book.WHOLE_STEP, book.passed_through(len(outcomes)))
+    _stop_on_failure(night, boundary, outcomes)
+    return outcomes
+
+
+def _check_table(night: Night, boundary: str, module: ModuleType) -> list[Outcome]:
+    rows = night.lake.read(module.TABLE).filter(pl.col("night") == night.night).collect()
+    derive = getattr(module, "derive", None)
+    docs = night.folder / "data_docs" / boundary
+    return evaluate(module.TABLE, derive(rows) if derive else rows, module.rules(night), docs=docs)
+
+
+def _as_rows(night: Night, boundary: str, outcomes: list[Outcome]) -> pl.DataFrame:
+    rows = [
+        {
+            "night": night.night,
+            "boundary": boundary,
+            "table_name": outcome.table,
+            "rule": outcome.rule,
+            "severity": outcome.severity,
+            "is_met": outcome.is_met,
+            "checked": outcome.checked,
+            "unexpected": outcome.unexpected,
+            "message": outcome.message,
+        }
+        for outcome in outcomes
+    ]
+    return pl.DataFrame(rows, schema=TABLES["checks"].schema)
+
+
+def _stop_on_failure(night: Night, boundary: str, outcomes: list[Outcome]) -> None:
+    failed = [outcome.message for outcome in outcomes if not outcome.is_met and outcome.severity == "critical"]
+    if failed:
+        raise CheckFailed(f"run {night.run_id} stops after {boundary}: " + "; ".join(failed))

@@ -1,0 +1,310 @@
+"""`barometer …`: every step by hand, and the whole night in one process. The DAGs call the same functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from barometer.errors import BarometerError
+from barometer.night import Night, open_night
+from barometer.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The Social Trust Barometer, step by step.")
+train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
+app.add_typer(train_app, name="train")
+
+console = Console(stderr=True)
+
+CityOption = Annotated[str, typer.Option("--city", help="city id: a folder of configs/cities/")]
+NightOption = Annotated[datetime, typer.Option("--night", formats=["%Y-%m-%d"], help="day of the night, YYYY-MM-DD")]
+
+EXIT_PERSON_CAN_MEND = 2
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is printed as one line, without a traceback."""
+    try:
+        app()
+    except BarometerError as error:
+        console.print(f"[bold red]barometer:[/] {error}", highlight=False)
+        sys.exit(EXIT_PERSON_CAN_MEND)
+
+
+def _night(city: str, night: datetime) -> Night:
+    return open_night(city, night.date())
+
+
+@app.command()
+def cities() -> None:
+    """List the cities, and check every city folder; a broken one is refused with all its mistakes."""
+    from barometer.city import city_ids, load_city
+
+    settings = Settings()
+    mistakes: list[str] = []
+    for city_id in city_ids(settings.configs):
+        try:
+            city = load_city(city_id, settings.configs)
+        except BarometerError as error:
+            mistakes.append(str(error))
+            continue
+        kind = "synthetic" if city.is_synthetic else "real"
+        typer.echo(f"{city.id}: {city.name}, {city.neighbourhoods.height} neighbourhoods, {len(city.sources)} sources, {kind}")
+    if mistakes:
+        raise typer.Exit(_print_mistakes(mistakes))
+
+
+def _print_mistakes(mistakes: list[str]) -> int:
+    for mistake in mistakes:
+        console.print(mistake, highlight=False)
+    return EXIT_PERSON_CAN_MEND
+
+
+@app.command()
+def tables() -> None:
+    """Print every table's columns, types, units and meaning as Markdown (docs/tables.md)."""
+    from barometer.tables import to_markdown
+
+    typer.echo(to_markdown(), nl=False)
+
+
+@app.command()
+def ingest(city: CityOption, night: NightOption, source: Annotated[str, typer.Option(help="one source id; all if absent")] = "") -> None:
+    """Read what is new in the city's sources."""
+    for work in _ingest_steps(_night(city, night), only=source):
+        work()
+
+
+@app.command()
+def removals(city: CityOption, night: NightOption) -> None:
+    """Delete what upstream took back, with everything derived from it."""
+    from barometer.ingest.removals import apply_removals
+
+    _say(apply_removals(_night(city, night)))
+
+
+@app.command()
+def prepare(city: CityOption, night: NightOption) -> None:
+    """Language, places and duplicates of the night's posts."""
+    _prepare(_night(city, night))
+
+
+@app.command("classify-night")
+def classify_night(city: CityOption, night: NightOption, model: str = "linear") -> None:
+    """Label the night's posts and group rumours."""
+    for work in _classify_steps(_night(city, night), model):
+        work()
+
+
+@app.command()
+def classify(
+    file: Annotated[Path, typer.Argument(help='JSON lines with "id" and "text"; plain, .gz or .zst')],
+    output: Annotated[Path, typer.Option("--output", help="Parquet file to write")],
+    model: Annotated[str, typer.Option(help="model folder under models/")] = "linear",
+) -> None:
+    """Label posts of a file: id, trust, target, rumour, hostile and every probability."""
+    from barometer.classify.file import classify_file
+
+    classify_file(file, output, model=model, models=Settings().models)
+
+
+@app.command()
+def estimate(city: CityOption, night: NightOption) -> None:
+    """Every indicator for every neighbourhood, with its error."""
+    from barometer.estimate.run import estimate as step
+
+    _say(step(_night(city, night)))
+
+
+@app.command()
+def check(city: CityOption, night: NightOption, boundary: Annotated[str, typer.Option(help="ingest, prepare, classify or estimate")]) -> None:
+    """Evaluate the data rules of one boundary."""
+    from barometer.check.run import check as step
+
+    for outcome in step(_night(city, night), boundary):
+        typer.echo(outcome.message)
+
+
+@app.command()
+def draft(city: CityOption, night: NightOption) -> None:
+    """Write the draft release, for a person to look at."""
+    from barometer.release.draft import draft_release
+
+    typer.echo(draft_release(_night(city, night)))
+
+
+@app.command()
+def publish(
+    city: CityOption,
+    night: NightOption,
+    approved_by: Annotated[str, typer.Option(help="name of the person who approves")],
+) -> None:
+    """Publish the night's draft, approved by a person."""
+    from barometer.release.draft import draft_release
+    from barometer.release.publish import publish as step
+
+    context = _night(city, night)
+    drafted = draft_release(context)
+    released = step(context, drafted, approved_by=approved_by, is_stand_in=False, approved_at=datetime.now(UTC))
+    typer.echo(released)
+
+
+@app.command()
+def report(city: CityOption, night: NightOption) -> None:
+    """Write the run report of a night and print its path."""
+    from barometer.report import run_report
+
+    typer.echo(run_report(_night(city, night)))
+
+
+@app.command()
+def remove(
+    city: CityOption,
+    night: NightOption,
+    kind: Annotated[str, typer.Option(help="post, author or respondent")],
+    value: Annotated[str, typer.Option(help="the id or account as the platform or form knows it")],
+    reason: str = "operator",
+) -> None:
+    """Remove one post, author or respondent at once, with every derived row, for good."""
+    from barometer.ingest.removals import request_removal
+    from barometer.prepare.privacy import city_door
+
+    context = _night(city, night)
+    door = city_door(context.city, context.settings)
+    request_removal(context, kind=kind, value=value, door=door, reason=reason, at=datetime.now(UTC))
+    typer.echo("Removed; the next release is made without it.")
+
+
+@app.command()
+def maintain(city: CityOption, raw_days: Annotated[int, typer.Option(help="keep raw posts of so many nights")], night: NightOption) -> None:
+    """Purge raw posts past their retention, merge small files, destroy unreferenced ones."""
+    context = _night(city, night)
+    oldest = date.fromordinal(context.night.toordinal() - raw_days)
+    typer.echo(context.lake.maintain(received_before=oldest))
+
+
+@app.command("night")
+def whole_night(
+    city: CityOption,
+    night: NightOption,
+    approved_by: Annotated[str, typer.Option(help="approve and publish in this person's name; else stop at the draft")] = "",
+    model: str = "linear",
+) -> None:
+    """Run a whole night in this process, without Airflow: the same steps in the same order."""
+    from barometer.report import run_report
+
+    context = _night(city, night)
+    try:
+        released = run_night(context, model=model, approved_by=approved_by)
+    finally:
+        console.print(f"Run report: {run_report(context)}", highlight=False)
+    typer.echo(released)
+
+
+def run_night(night: Night, *, model: str = "linear", approved_by: str = "") -> Path:
+    """All steps of a night in order; returns the release, or the draft when nobody approves."""
+    from barometer.release.draft import draft_release
+    from barometer.release.publish import publish as publish_step
+
+    steps = list(_steps_before_draft(night, model))
+    with _progress(len(steps) + 1, f"Night of {night.night}, {night.city.name}") as done:
+        for work in steps:
+            work()
+            done()
+        drafted = draft_release(night)
+        done()
+    if not approved_by:
+        return drafted
+    return publish_step(night, drafted, approved_by=approved_by, is_stand_in=False, approved_at=datetime.now(UTC))
+
+
+def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], object]]:
+    from barometer.check.run import check as check_step
+    from barometer.estimate.run import estimate as estimate_step
+    from barometer.ingest.removals import apply_removals
+
+    yield from _ingest_steps(night)
+    yield lambda: apply_removals(night)
+    yield lambda: check_step(night, "ingest")
+    yield lambda: _prepare(night)
+    yield lambda: check_step(night, "prepare")
+    yield lambda: [work() for work in _classify_steps(night, model)]
+    yield lambda: check_step(night, "classify")
+    yield lambda: estimate_step(night)
+    yield lambda: check_step(night, "estimate")
+
+
+def _ingest_steps(night: Night, only: str = "") -> list[Callable[[], object]]:
+    from barometer.ingest.run import ingest_source
+    from barometer.prepare.privacy import city_door
+
+    wanted = [source for source in night.city.sources if only in ("", source.id)]
+    if not wanted:
+        raise BarometerError(f"city {night.city.id} has no source {only!r}; see configs/cities/{night.city.id}/sources.yaml")
+    door = city_door(night.city, night.settings)
+    return [lambda source=source: ingest_source(night, source, door) for source in wanted]  # type: ignore[misc]
+
+
+def _prepare(night: Night) -> None:
+    from barometer.prepare.privacy import city_door
+    from barometer.prepare.run import prepare as step
+
+    _say(step(night, city_door(night.city, night.settings)))
+
+
+def _classify_steps(night: Night, model: str) -> list[Callable[[], object]]:
+    from barometer.classify.rumours import group_rumours
+    from barometer.classify.run import classify_shard, shards
+
+    labelling = [lambda shard=shard: classify_shard(night, shard, model=model) for shard in shards(night)]
+    return [*labelling, lambda: group_rumours(night)]  # type: ignore[list-item]
+
+
+def _say(result: object) -> None:
+    console.print(result, highlight=False)
+
+
+@contextmanager
+def _progress(total: int, title: str) -> Iterator[Callable[[], None]]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=False) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda: progress.advance(task)
+
+
+@app.command()
+def simulate(
+    city: Annotated[str, typer.Option("--city", help="a synthetic city")] = "sample",
+    through: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day to write; all if absent")] = None,
+    seed: int = 2026,
+) -> None:
+    """Write the raw files of a synthetic city whose true trust is known."""
+    from barometer.city import load_city
+    from barometer.simulate.run import simulate as step
+
+    settings = Settings()
+    step(load_city(city, settings.configs), settings, seed=seed, through=through.date() if through else None)
+
+
+@train_app.command("linear")
+def train_linear(
+    output: Annotated[Path | None, typer.Option(help="folder of the model; default models/linear")] = None,
+    seed: int = 2026,
+) -> None:
+    """Train the linear model from the labelled posts, with its card and metrics."""
+    from barometer.train.linear import train_linear as step
+
+    settings = Settings()
+    sample = settings.configs / "cities" / "sample" / "written_posts.jsonl"
+    step(data=settings.data, sample=sample, output=output or settings.models / "linear", seed=seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""What trying again can cure: a busy disk, network or table. What it cannot: bad input, wrong settings, a fault in code."""
+
+from __future__ import annotations
+
+from barometer.errors import BarometerError
+
+# Told by name, so that asking does not import the libraries that define them.
+_PASSING = frozenset({"DeltaError", "CommitFailedError", "ComputeError"})
+_LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+def is_curable(error: BaseException) -> bool:
+    """Whether the same call may succeed a little later with nobody doing anything.
+
+    `CommitFailedError` and `DeltaError` (deltalake) are lost races between writers and failing stores, `ComputeError`
+    (polars) a failed read of such a store.
+    """
+    if isinstance(error, (BarometerError, *_LASTING)):
+        return False
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, (OSError, MemoryError)) or bool(names & _PASSING)

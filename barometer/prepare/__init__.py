@@ -1,0 +1,1 @@
+"""Received posts -> posts fit to read: privacy, language, places, duplicates."""
