@@ -56,7 +56,9 @@ def cities() -> None:
             mistakes.append(str(error))
             continue
         kind = "synthetic" if city.is_synthetic else "real"
-        typer.echo(f"{city.id}: {city.name}, {city.neighbourhoods.height} neighbourhoods, {len(city.sources)} sources, {kind}")
+        typer.echo(
+            f"{city.id}: {city.name}, {city.neighbourhoods.height} neighbourhoods, {len(city.sources)} sources, {kind}"
+        )
     if mistakes:
         raise typer.Exit(_print_mistakes(mistakes))
 
@@ -76,7 +78,9 @@ def tables() -> None:
 
 
 @app.command()
-def ingest(city: CityOption, night: NightOption, source: Annotated[str, typer.Option(help="one source id; all if absent")] = "") -> None:
+def ingest(
+    city: CityOption, night: NightOption, source: Annotated[str, typer.Option(help="one source id; all if absent")] = ""
+) -> None:
     """Read what is new in the city's sources."""
     for work in _ingest_steps(_night(city, night), only=source):
         work()
@@ -124,7 +128,11 @@ def estimate(city: CityOption, night: NightOption) -> None:
 
 
 @app.command()
-def check(city: CityOption, night: NightOption, boundary: Annotated[str, typer.Option(help="ingest, prepare, classify or estimate")]) -> None:
+def check(
+    city: CityOption,
+    night: NightOption,
+    boundary: Annotated[str, typer.Option(help="ingest, prepare, classify or estimate")],
+) -> None:
     """Evaluate the data rules of one boundary."""
     from barometer.check.run import check as step
 
@@ -183,7 +191,11 @@ def remove(
 
 
 @app.command()
-def maintain(city: CityOption, raw_days: Annotated[int, typer.Option(help="keep raw posts of so many nights")], night: NightOption) -> None:
+def maintain(
+    city: CityOption,
+    raw_days: Annotated[int, typer.Option(help="keep raw posts of so many nights")],
+    night: NightOption,
+) -> None:
     """Purge raw posts past their retention, merge small files, destroy unreferenced ones."""
     context = _night(city, night)
     oldest = date.fromordinal(context.night.toordinal() - raw_days)
@@ -194,7 +206,9 @@ def maintain(city: CityOption, raw_days: Annotated[int, typer.Option(help="keep 
 def whole_night(
     city: CityOption,
     night: NightOption,
-    approved_by: Annotated[str, typer.Option(help="approve and publish in this person's name; else stop at the draft")] = "",
+    approved_by: Annotated[
+        str, typer.Option(help="approve and publish in this person's name; else stop at the draft")
+    ] = "",
     model: str = "linear",
 ) -> None:
     """Run a whole night in this process, without Airflow: the same steps in the same order."""
@@ -247,7 +261,9 @@ def _ingest_steps(night: Night, only: str = "") -> list[Callable[[], object]]:
 
     wanted = [source for source in night.city.sources if only in ("", source.id)]
     if not wanted:
-        raise BarometerError(f"city {night.city.id} has no source {only!r}; see configs/cities/{night.city.id}/sources.yaml")
+        raise BarometerError(
+            f"city {night.city.id} has no source {only!r}; see configs/cities/{night.city.id}/sources.yaml"
+        )
     door = city_door(night.city, night.settings)
     return [lambda source=source: ingest_source(night, source, door) for source in wanted]  # type: ignore[misc]
 
@@ -273,7 +289,13 @@ def _say(result: object) -> None:
 
 @contextmanager
 def _progress(total: int, title: str) -> Iterator[Callable[[], None]]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=False) as progress:
         task = progress.add_task(title, total=total)
         yield lambda: progress.advance(task)
@@ -282,7 +304,9 @@ def _progress(total: int, title: str) -> Iterator[Callable[[], None]]:
 @app.command()
 def simulate(
     city: Annotated[str, typer.Option("--city", help="a synthetic city")] = "sample",
-    through: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day to write; all if absent")] = None,
+    through: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day to write; all if absent")
+    ] = None,
     seed: int = 2026,
 ) -> None:
     """Write the raw files of a synthetic city whose true trust is known."""

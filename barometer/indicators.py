@@ -1,4 +1,4 @@
-"""What the barometer measures: loads and checks `configs/indicators.yaml`, the metadata every number is published with."""
+"""What the barometer measures: loads and checks `configs/indicators.yaml`, the words every number is published with."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class ObservedShare(_Strict):
 
 
 class CountRate(_Strict):
-    """A dated series of counts per 1,000 residents a week. `absent_means`: what no record in a delivered period says."""
+    """A dated series of counts per 1,000 residents a week. `absent_means`: what no record in a watched period says."""
 
     kind: Literal["count_rate"]
     series: Identifier

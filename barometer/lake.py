@@ -1,8 +1,8 @@
 """Delta tables of one city, in a folder or an object store.
 
-Every row carries the time it was written and the time it was superseded (hidden columns), so `read(as_of=…)` answers from
-rows and not from old files: a removal can then destroy files at once without taking the rest of the past with it.
-No column statistics are kept and no row value is ever part of a write's predicate, so that no row leaves a trace in the log.
+Every row carries the time it was written and the time it was superseded (hidden columns), so `read(as_of=…)` answers
+from rows and not from old files: a removal can then destroy files at once without taking the rest of the past with it.
+No column statistics are kept and no row value is ever part of a write's predicate, so no row leaves a trace in the log.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,20 +199,19 @@ class Lake:
         matches = pl.col(column).is_in(list(values))
         gone = self._scan(delta).filter(matches).collect()
         for partition, _ in _by_partition(TABLES[table], gone):
-            self._retrying(table, lambda newest, at=partition: self._keep_others(newest, table, matches, at))  # type: ignore[misc]
+            self._retrying(table, partial(self._keep_others, table=table, matches=matches, at=partition))
         return gone
 
-    def _keep_others(self, delta: DeltaTable, table: str, matches: pl.Expr, partition: Partition) -> int:
-        rows = self._scan(delta).filter(_is_partition(partition)).collect()
+    def _keep_others(self, delta: DeltaTable, *, table: str, matches: pl.Expr, at: Partition) -> int:
+        rows = self._scan(delta).filter(_is_partition(at)).collect()
         others = rows.filter(~matches.fill_null(value=False))
-        self._overwrite(delta, table, others, partition)
+        self._overwrite(delta, table, others, at)
         return rows.height - others.height
 
     def _purge(self, table: str, before: date) -> int:
         old = self.read(table).filter(pl.col("night") < before).collect()
         for partition, _ in _by_partition(TABLES[table], old):
-            nothing = pl.lit(value=True)
-            self._retrying(table, lambda newest, at=partition: self._keep_others(newest, table, nothing, at))  # type: ignore[misc]
+            self._retrying(table, partial(self._keep_others, table=table, matches=pl.lit(value=True), at=partition))
         return old.height
 
     def _destroy_unreferenced_files(self, table: str, *, older_than_hours: int) -> int:
@@ -281,5 +281,3 @@ def _is_conflict(error: Exception) -> bool:
     """Another writer came first, or made the table: worth another try. Anything else is a fault."""
     words = str(error).lower()
     return isinstance(error, CommitFailedError) or "already exists" in words or "conflict" in words
-
-

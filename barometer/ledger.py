@@ -1,4 +1,4 @@
-"""What came in and what went out of every step of a run; it must balance. Also the quarantine and the steps' durations."""
+"""What came in and what went out of every step of a run; it must balance. Also the quarantine and the durations."""
 
 from __future__ import annotations
 
@@ -71,13 +71,15 @@ def require_balance(night: Night) -> pl.DataFrame:
     for row in rows.iter_rows(named=True):
         counts = Counts(**{f.name: row[f.name] for f in fields(Counts)})
         if not counts.is_balanced:
-            raise LedgerUnbalanced(f"run {night.run_id}, step {row['step']} ({row['part']}): the ledger does not balance")
+            raise LedgerUnbalanced(
+                f"run {night.run_id}, step {row['step']} ({row['part']}): the ledger does not balance"
+            )
     return rows
 
 
 @contextmanager
 def timed(night: Night, step: str, part: str = WHOLE_STEP) -> Iterator[None]:
-    """Note how long a step took, beside the run's report: durations differ between tries, so they stay out of the lake."""
+    """Note how long a step took, in the run's folder: durations differ between tries, so they stay out of the lake."""
     began = time.perf_counter()
     yield
     _write_timing(night.folder / "timings", step, part, time.perf_counter() - began)

@@ -15,7 +15,7 @@ from barometer.settings import Settings
 
 @dataclass(frozen=True)
 class Night:
-    """The run of `city` for the day `night`: it reads what came in up to the end of that day in the city's time zone."""
+    """The run of `city` for the day `night`: reads what came in up to the end of that day in the city's time zone."""
 
     city: City
     lake: Lake

@@ -90,7 +90,9 @@ def source_health(night: Night) -> list[SourceHealth]:
 def _health(source: str, ledger: pl.DataFrame, night: Night) -> SourceHealth:
     tonight = ledger.filter(pl.col("night") == night.night)
     if tonight.is_empty():
-        return SourceHealth(source, "broken", None, None, "its ingest did not finish: read the task's log, mend, clear the task")
+        return SourceHealth(
+            source, "broken", None, None, "its ingest did not finish: read the task's log, mend, clear the task"
+        )
     received = int(tonight["received"].sum())
     history = ledger.filter(pl.col("night") < night.night).sort("night").tail(HISTORY_NIGHTS)["received"]
     if history.len() < LEAST_NIGHTS_FOR_A_HABIT:
@@ -102,7 +104,9 @@ def _against_habit(source: str, received: int, usual: float) -> SourceHealth:
     if received == 0 and usual > 0:
         return SourceHealth(source, "silent", received, usual, "it answered but sent nothing: ask who runs it")
     if received < QUIET_SHARE_OF_MEDIAN * usual:
-        return SourceHealth(source, "quiet", received, usual, "far below its habit: look at the source before the numbers")
+        return SourceHealth(
+            source, "quiet", received, usual, "far below its habit: look at the source before the numbers"
+        )
     return SourceHealth(source, "fine", received, usual, "")
 
 
@@ -185,9 +189,12 @@ def to_markdown(report: RunReport) -> str:
     sections = (
         f"# {report.city}, night of {report.night}\n\n**{report.verdict}**\n\nRun `{report.run_id}`.\n",
         "## Steps\n\n" + _table(report.steps, ("step", "part", *_COUNTS, "seconds")),
-        "## Sources\n\n" + _table([asdict(source) for source in report.sources], ("source", "state", "received", "usual", "advice")),
-        "## Quarantine\n\n" + (_table(report.quarantine, ("source", "rule", "records", "positions", "example")) or "Empty.\n"),
-        "## Rules that did not hold\n\n" + (_table(report.failed_checks, ("boundary", "severity", "message")) or "None.\n"),
+        "## Sources\n\n"
+        + _table([asdict(source) for source in report.sources], ("source", "state", "received", "usual", "advice")),
+        "## Quarantine\n\n"
+        + (_table(report.quarantine, ("source", "rule", "records", "positions", "example")) or "Empty.\n"),
+        "## Rules that did not hold\n\n"
+        + (_table(report.failed_checks, ("boundary", "severity", "message")) or "None.\n"),
         "## What changed in the numbers\n\n" + _change_words(report),
     )
     return "\n".join(sections)
@@ -196,9 +203,9 @@ def to_markdown(report: RunReport) -> str:
 def _change_words(report: RunReport) -> str:
     c = report.changes
     words = (
-        f"{c['with_value']:,} of {c['numbers']:,} numbers have a value. {c['first_time']:,} have one for the first time, "
-        f"{c['lost']:,} lost theirs, {c['revised']:,} were revised, {c['outside_former_interval']:,} of them beyond their "
-        "former 95 % interval.\n"
+        f"{c['with_value']:,} of {c['numbers']:,} numbers have a value; {c['first_time']:,} for the first time, "
+        f"{c['lost']:,} lost theirs, {c['revised']:,} were revised, {c['outside_former_interval']:,} of them beyond "
+        "their former 95 % interval.\n"
     )
     columns = ("indicator", "area", "period_start", "value_before", "value", "lower", "upper")
     return words + ("\n" + _table(report.largest_changes, columns) if report.largest_changes else "")

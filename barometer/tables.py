@@ -458,7 +458,9 @@ _LEDGER = Table(
         Column("part", pl.String, "source or shard; all for the whole step"),
         Column("run_id", pl.String, "nightly run"),
         Column("read", pl.Int64, "records read, in scope or not", "records"),
-        Column("out_of_scope", pl.Int64, "records that are none of this source's business (likes, profiles, …)", "records"),
+        Column(
+            "out_of_scope", pl.Int64, "records that are none of this source's business (likes, profiles, …)", "records"
+        ),
         Column("received", pl.Int64, "records in scope", "records"),
         Column("written", pl.Int64, "became a row", "records"),
         Column("duplicate", pl.Int64, "were there already", "records"),

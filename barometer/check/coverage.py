@@ -15,7 +15,13 @@ def rules(night: Night) -> list[Rule]:
         is_among("signal", SIGNALS, "an unknown signal"),
         is_between("voices", 0, None, "a negative number of voices"),
         is_between("records", 0, None, "a negative number of records"),
-        is_between("voices_per_1000", 0, 1000, "more voices than people; check population and the count of voices", severity="warning"),
+        is_between(
+            "voices_per_1000",
+            0,
+            1000,
+            "more voices than people; check population and the count of voices",
+            severity="warning",
+        ),
         is_known_area(night),
         is_synthetic_like_its_city(night),
     ]

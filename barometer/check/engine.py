@@ -9,7 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from barometer.check.library import ProgressBarsConfig, UpdateDataDocsAction, gx
+from barometer.check.library import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+    UpdateDataDocsAction,
+    gx,
+)
 from barometer.check.rule import Rule, Severity
 from barometer.errors import CheckFailed
 
@@ -36,7 +42,7 @@ def to_pandas_arrow(frame: pl.DataFrame) -> Any:
 
 
 def evaluate(table: str, frame: pl.DataFrame, rules: Sequence[Rule], *, docs: Path) -> list[Outcome]:
-    """Evaluate `rules` on `frame`; write Data Docs below `docs`. Raises `CheckFailed` when a rule cannot be evaluated."""
+    """Evaluate `rules` on `frame`; Data Docs go below `docs`. Raises `CheckFailed` when a rule cannot be evaluated."""
     if frame.is_empty():
         return [_outcome(table, rule, is_met=True, checked=0, unexpected=0) for rule in rules]
     results = _run(table, to_pandas_arrow(frame), rules, docs)
@@ -44,10 +50,10 @@ def evaluate(table: str, frame: pl.DataFrame, rules: Sequence[Rule], *, docs: Pa
 
 
 def _run(table: str, frame: Any, rules: Sequence[Rule], docs: Path) -> dict[str, Any]:
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    context.add_data_docs_site(site_name="run", site_config=_site(docs / table))
-    batch = context.data_sources.add_pandas("lake").add_dataframe_asset(table).add_batch_definition_whole_dataframe("night")
+    context = gx.get_context(mode="ephemeral", project_config=_configuration(docs / table))
+    batch = (
+        context.data_sources.add_pandas("lake").add_dataframe_asset(table).add_batch_definition_whole_dataframe("night")
+    )
     suite = context.suites.add(gx.ExpectationSuite(table, expectations=[_with_identity(rule) for rule in rules]))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=table, data=batch, suite=suite))
     checkpoint = gx.Checkpoint(
@@ -61,6 +67,15 @@ def _run(table: str, frame: Any, rules: Sequence[Rule], docs: Path) -> dict[str,
     return {result.expectation_config.meta["rule"]: result for result in validation.results}
 
 
+def _configuration(docs: Path) -> Any:
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        data_docs_sites={"run": _site(docs)},
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+
+
 def _site(folder: Path) -> dict[str, Any]:
     return {
         "class_name": "SiteBuilder",
@@ -72,14 +87,14 @@ def _site(folder: Path) -> dict[str, Any]:
 
 def _with_identity(rule: Rule) -> Any:
     """The expectation, tagged so that its result finds back to the rule, with the advice as its note."""
-    return rule.expectation.model_copy(update={"meta": {"rule": rule.name}, "notes": rule.advice}) if hasattr(
-        rule.expectation, "model_copy"
-    ) else rule.expectation.copy(update={"meta": {"rule": rule.name}, "notes": rule.advice})
+    return rule.expectation.copy(update={"meta": {"rule": rule.name}, "notes": rule.advice})
 
 
 def _from_result(table: str, rule: Rule, result: Any, rows: int) -> Outcome:
     if result.exception_info and result.exception_info.get("raised_exception"):
-        raise CheckFailed(f"table {table}: rule {rule.name} cannot be evaluated: {result.exception_info['exception_message']}")
+        raise CheckFailed(
+            f"table {table}: rule {rule.name} cannot be evaluated: {result.exception_info['exception_message']}"
+        )
     detail = result.result
     unexpected = int(detail.get("unexpected_count", 0 if result.success else rows))
     return _outcome(table, rule, is_met=bool(result.success), checked=rows, unexpected=unexpected)

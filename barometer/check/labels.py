@@ -39,8 +39,13 @@ def derive(frame: pl.DataFrame) -> pl.DataFrame:
 
 def rules(night: Night) -> list[Rule]:
     """Classes, probabilities and consistency of labels."""
-    known = [is_among(head, values, f"{head} holds a class that no model may give") for head, values in LABEL_HEADS.items()]
-    sums = [is_always_true(f"{head}_sums_to_one", "probabilities do not add up to 1; the model is damaged") for head in LABEL_HEADS]
+    known = [
+        is_among(head, values, f"{head} holds a class that no model may give") for head, values in LABEL_HEADS.items()
+    ]
+    sums = [
+        is_always_true(f"{head}_sums_to_one", "probabilities do not add up to 1; the model is damaged")
+        for head in LABEL_HEADS
+    ]
     ranges = [
         is_between(f"{head}_{value}", 0, 1, "a probability outside 0-1; the model is damaged")
         for head, values in LABEL_HEADS.items()
@@ -51,7 +56,11 @@ def rules(night: Night) -> list[Rule]:
         *known,
         *sums,
         *ranges,
-        is_always_true("target_fits_trust", "a target without trust or distrust, or the other way round; check the model"),
-        is_mostly("is_plain", 1 - MOST_RUMOUR_OR_HOSTILE_SHARE, "most posts are called rumour or hostile; check the model"),
+        is_always_true(
+            "target_fits_trust", "a target without trust or distrust, or the other way round; check the model"
+        ),
+        is_mostly(
+            "is_plain", 1 - MOST_RUMOUR_OR_HOSTILE_SHARE, "most posts are called rumour or hostile; check the model"
+        ),
         is_synthetic_like_its_city(night),
     ]

@@ -26,7 +26,11 @@ def rules(night: Night) -> list[Rule]:
     """Every line balances; a part that quarantines much is pointed out."""
     return [
         is_always_true("received_is_accounted_for", f"records of {night.run_id} were lost or doubled; do not publish"),
-        is_always_true("read_is_accounted_for", f"records read by {night.run_id} were neither received nor out of scope"),
+        is_always_true(
+            "read_is_accounted_for", f"records read by {night.run_id} were neither received nor out of scope"
+        ),
         is_between("received", 0, None, "a negative count"),
-        is_mostly("quarantined_little", 1.0, "a source had many unusable records; see the quarantine in the run report"),
+        is_mostly(
+            "quarantined_little", 1.0, "a source had many unusable records; see the quarantine in the run report"
+        ),
     ]

@@ -1,4 +1,4 @@
-"""The one place that imports Great Expectations, and keeps it quiet: its import and its progress bars are loud in Airflow."""
+"""The one place that imports Great Expectations, and keeps it quiet: its import is loud under Airflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import warnings
 
 
 def _quiet() -> None:
-    for name in ("great_expectations", "great_expectations.expectations.registry", "great_expectations._docs_decorators"):
+    for name in (
+        "great_expectations",
+        "great_expectations.expectations.registry",
+        "great_expectations._docs_decorators",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -17,6 +21,17 @@ with warnings.catch_warnings():
     import great_expectations as gx
     from great_expectations import expectations
     from great_expectations.checkpoint import UpdateDataDocsAction
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-__all__ = ["ProgressBarsConfig", "UpdateDataDocsAction", "expectations", "gx"]
+__all__ = [
+    "DataContextConfig",
+    "InMemoryStoreBackendDefaults",
+    "ProgressBarsConfig",
+    "UpdateDataDocsAction",
+    "expectations",
+    "gx",
+]

@@ -40,7 +40,9 @@ def rules(night: Night) -> list[Rule]:
         is_pseudonym("duplicate_group"),
         is_known_area(night),
         is_among("area_evidence", EVIDENCE, "unknown kind of place evidence; places.py writes something new"),
-        is_always_true("is_placed_with_evidence", "an area without evidence, or evidence without an area; check places"),
+        is_always_true(
+            "is_placed_with_evidence", "an area without evidence, or evidence without an area; check places"
+        ),
         is_always_true("is_placed_with_confidence", "an area without a confidence; check places"),
         is_between("language_confidence", 0, 1, "a confidence outside 0-1; check language"),
         is_between("area_confidence", 0, 1, "a confidence outside 0-1; check places"),

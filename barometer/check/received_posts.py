@@ -24,7 +24,9 @@ def rules(night: Night) -> list[Rule]:
     return [
         is_pseudonym("post"),
         is_pseudonym("author"),
-        matches("text", _NO_ACCOUNT_NAME, "an account name stands in a text; masking failed. Do not publish; check privacy."),
+        matches(
+            "text", _NO_ACCOUNT_NAME, "an account name stands in a text; masking failed. Do not publish; check privacy."
+        ),
         is_known_area(night),
         is_among("area_evidence", AREA_EVIDENCE, "unknown kind of place evidence; a source writes something new"),
         is_in_time(night, "created_at"),

@@ -31,7 +31,9 @@ def rules(night: Night) -> list[Rule]:
         is_pseudonym("respondent"),
         is_between("weight", 0, None, "a negative design weight; check the codebook's weight column"),
         is_known_area(night),
-        is_mostly("is_placed", LEAST_SHARE_PLACED, "most questionnaires have no neighbourhood; check the codebook's area"),
+        is_mostly(
+            "is_placed", LEAST_SHARE_PLACED, "most questionnaires have no neighbourhood; check the codebook's area"
+        ),
         is_in_time(night, "answered_at"),
         is_synthetic_like_its_city(night),
     ]

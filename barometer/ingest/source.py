@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from barometer.city import City, SourceConfig
 
 POSITION = "position"
-"""Extra column of incoming rows: where the record stands, so that it can still be named when it must be set aside."""
+"""Extra column of incoming rows: where the record stands, so that it can still be named when it must be set aside.
+
+Unique among the first table's rows; a row of a second table carries the position of the record it came from.
+"""
 
 _ADDED_BY_INGEST = ("night", "source", "synthetic")
 
@@ -83,7 +86,7 @@ class Part:
 
     `read = out_of_scope + height of the first table's rows + len(removals) + len(rejected)`.
     `rows` maps table name to a frame of `incoming_schema(table)`; the first table is the one whose rows are counted, and a
-    second one (answers beside respondents) follows it by the first table's key.
+    second one (answers beside respondents) follows it by `position`.
     """
 
     read: int
@@ -132,6 +135,18 @@ class Context:
     def position(self, line: int | str) -> str:
         """Position of a line or row (counted from 1; the header of a CSV file is line 1) of the file."""
         return f"{self.file}:{line}"
+
+    @property
+    def id_space(self) -> str:
+        """Whose ids a source's record and respondent ids are: option `id_space`, so that sources may share one; else its id."""
+        return str(self.source.options.get("id_space") or self.source.id)
+
+    def pseudonym(self, kind: PseudonymKind, record_id: str, *, platform: str = "") -> str:
+        """Pseudonym of an id of `platform` (posts, authors) or of the source's own id space (all other kinds).
+
+        A removals file names the same platform or id space beside the id, so it finds what was stored.
+        """
+        return self.door.pseudonym(kind, identity(platform or self.id_space, record_id))
 
     def is_implausible(self, at: datetime) -> bool:
         """Whether a time lies before `earliest` or after `latest`; such records go to quarantine as `implausible_date`."""
@@ -184,7 +199,7 @@ def identity(platform: str, record_id: str) -> str:
     return f"{platform}:{record_id}"
 
 
-def incoming_schema(table: str, *, is_first: bool = True) -> dict[str, pl.DataType]:
-    """Columns of the frames a parser returns for `table`: the table's own but those ingest adds; the first has `position`."""
+def incoming_schema(table: str) -> dict[str, pl.DataType]:
+    """Columns of the frames a parser returns for `table`: the table's own but those ingest adds, and `position`."""
     own = {name: dtype for name, dtype in TABLES[table].schema.items() if name not in _ADDED_BY_INGEST}
-    return {**own, POSITION: pl.String()} if is_first else own
+    return {**own, POSITION: pl.String()}

@@ -1,1 +1,1 @@
-"""Running nights: the embedded Airflow, its home and processes, and the person's answer. Calls steps; no step calls it."""
+"""Running nights: the embedded Airflow, its home and processes, a person's answer. Calls steps; no step calls it."""

@@ -1,6 +1,6 @@
-"""Airflow's home on this machine: its secrets, made once and kept to this user, and its whole configuration as variables.
+"""Airflow's home on this machine: its secrets, made once and kept to this user, and its configuration as variables.
 
-Airflow reads `AIRFLOW__SECTION__OPTION`; nothing is written to an `airflow.cfg`, so the settings below are all there is.
+Airflow reads `AIRFLOW__SECTION__OPTION`; no `airflow.cfg` is edited, so the settings below are all there is.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from barometer.ops.approval import STAND_IN_USER
 from barometer.settings import PROJECT, Settings
 
 ADMIN_USER = "admin"
-_ROLES = {ADMIN_USER: "admin", STAND_IN_USER: "op"}
+_ANSWERING_ROLE = "user"
 _SECRET_BYTES = 48
 
 # The scheduler's own defaults suit thousands of tasks; one city's night is a score of short ones in a row.
@@ -36,7 +35,6 @@ _EMBEDDED = {
 }
 # Nothing of a run is told to anyone, and a library's chatter at import does not bury a task's own words.
 QUIET = {
-    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING py.warnings=ERROR",
     "GX_ANALYTICS_ENABLED": "False",
     "SCARF_ANALYTICS": "false",
@@ -58,13 +56,15 @@ class Secrets:
 class AirflowHome:
     """One Airflow on this machine: its folder, its port on 127.0.0.1, and the variables it is configured with.
 
-    `cities` limits the DAGs to those cities (empty: all); `overrides` win over every default below.
+    `cities` limits the DAGs to those cities (empty: all); `approvers` are user names that may answer for a release
+    beside the administrator (the stand-in only where synthetic data is shown); `overrides` win over all defaults.
     """
 
     settings: Settings
     port: int
     cities: Sequence[str] = ()
     is_scheduled: bool = True
+    approvers: Sequence[str] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -88,14 +88,20 @@ class AirflowHome:
         return self.folder / "passwords.json"
 
     def secrets(self) -> Secrets:
-        """The home's secrets; made on first use, readable by this user only."""
+        """The home's secrets; made on first use, readable by this user only. Only this home's users can log in."""
         path = self.folder / "secrets.json"
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _write_private(path, _new_secrets())
-        kept = Secrets(**json.loads(path.read_text(encoding="utf-8")))
-        _write_private(self.passwords_file, kept.passwords)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = _read_secrets(path) if path.exists() else _new_secrets()
+        for user in self.roles:
+            kept.passwords.setdefault(user, secrets.token_urlsafe(12))
+        _write_private(path, asdict(kept))
+        _write_private(self.passwords_file, {user: kept.passwords[user] for user in self.roles})
         return kept
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role of every user that can log in."""
+        return {ADMIN_USER: "admin", **dict.fromkeys(self.approvers, _ANSWERING_ROLE)}
 
     def environment(self) -> dict[str, str]:
         """Every variable a component and its tasks are started with."""
@@ -129,7 +135,7 @@ class AirflowHome:
             "AIRFLOW__CORE__FERNET_KEY": kept.fernet_key,
             "AIRFLOW__API_AUTH__JWT_SECRET": kept.jwt_secret,
             "AIRFLOW__API__SECRET_KEY": kept.api_secret,
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in _ROLES.items()),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in self.roles.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.passwords_file),
         }
 
@@ -148,13 +154,17 @@ def _absolute(value: object) -> str:
     return text if "://" in text else str(Path(text).resolve())
 
 
-def _new_secrets() -> dict[str, object]:
-    return {
-        "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "jwt_secret": secrets.token_urlsafe(_SECRET_BYTES),
-        "api_secret": secrets.token_urlsafe(_SECRET_BYTES),
-        "passwords": {user: secrets.token_urlsafe(12) for user in _ROLES},
-    }
+def _new_secrets() -> Secrets:
+    return Secrets(
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        jwt_secret=secrets.token_urlsafe(_SECRET_BYTES),
+        api_secret=secrets.token_urlsafe(_SECRET_BYTES),
+        passwords={},
+    )
+
+
+def _read_secrets(path: Path) -> Secrets:
+    return Secrets(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def _write_private(path: Path, content: object) -> None:

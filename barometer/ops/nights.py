@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 from barometer.errors import BadConfiguration
 
 
-def night_of(
-    *, requested: str | None, interval_start: datetime | None, run_after: datetime, timezone: str
-) -> date:
+def night_of(*, requested: str | None, interval_start: datetime | None, run_after: datetime, timezone: str) -> date:
     """The day, in the city's time zone, whose end the run looks back from.
 
     `requested` (ISO date, given when a person starts a run by hand) wins; else the day on which the run's data interval

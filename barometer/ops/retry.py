@@ -1,4 +1,4 @@
-"""What trying again can cure: a busy disk, network or table. What it cannot: bad input, wrong settings, a fault in code."""
+"""What trying again can cure (a busy disk, network or table), and what not (bad input or settings, a fault in code)."""
 
 from __future__ import annotations
 

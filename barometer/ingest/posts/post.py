@@ -1,0 +1,192 @@
+"""A post of any platform, and how a batch of them passes the door and becomes rows of `received_posts`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
+import polars as pl
+
+from barometer.ingest.source import Context, Part, Rejected, Removal, RemovalReason, incoming_schema
+
+TABLE = "received_posts"
+
+
+class Post(msgspec.Struct, kw_only=True, frozen=True):
+    """One post as its platform gave it, still unmasked: never stored, never logged."""
+
+    platform: str
+    id: str
+    author: str
+    created_at: datetime
+    text: str
+    version_at: datetime | None = None
+    """When this version was written; None: when it was created."""
+    language: str | None = None
+    reply_to: str | None = None
+    repost_of: str | None = None
+    reach: int | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    place_code: str | None = None
+    platform_place: str | None = None
+    profile_place: str | None = None
+
+
+class Takedown(msgspec.Struct, kw_only=True, frozen=True):
+    """A record by which a platform takes back a post, or all posts of an author."""
+
+    platform: str
+    kind: Literal["post", "author"]
+    id: str
+    at: datetime
+    reason: RemovalReason
+
+
+@dataclass(eq=False)
+class Unusable(Exception):
+    """A record that cannot become a row. `reason` must not quote it."""
+
+    rule: str
+    reason: str
+    field: str | None = None
+
+
+Outcome: TypeAlias = Post | Takedown | Unusable | None
+"""None: none of this source's business (out of scope)."""
+
+
+class Record(NamedTuple):
+    """One record, where it stands, and what was made of it."""
+
+    position: str
+    raw: bytes
+    outcome: Outcome
+    platform: str = ""
+    post_id: str | None = None
+    author: str | None = None
+
+
+def checked(post: Post, context: Context) -> Post:
+    """The post, its times in UTC; raises `Unusable` where an id is empty, or a time or point cannot be true."""
+    for name, value in (("id", post.id), ("author", post.author)):
+        if not value.strip():
+            raise Unusable("missing_field", f"{name} is empty: every post needs one", name)
+    _require_possible_point(post.longitude, post.latitude)
+    if post.reach is not None and not 0 <= post.reach < 2**63:
+        raise Unusable("wrong_type", "reach is not a possible count: give a whole number from 0 up", "reach")
+    created_at = plausible(post.created_at, "created_at", context)
+    version_at = plausible(post.version_at, "version_at", context) if post.version_at else created_at
+    return msgspec.structs.replace(post, created_at=created_at, version_at=max(created_at, version_at))
+
+
+def plausible(at: datetime, field: str, context: Context) -> datetime:
+    """The time in UTC (a time without offset is taken as UTC); raises `Unusable` outside the context's limits."""
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    if context.is_implausible(at):
+        limits = f"{context.earliest:%Y-%m-%d} to {context.latest:%Y-%m-%d}"
+        raise Unusable("implausible_date", f"{field} lies outside {limits}: correct the date, or the source", field)
+    return at.astimezone(UTC)
+
+
+def _require_possible_point(longitude: float | None, latitude: float | None) -> None:
+    for name, value, limit in (("longitude", longitude, 180), ("latitude", latitude, 90)):
+        if value is not None and not (math.isfinite(value) and abs(value) <= limit):
+            raise Unusable("impossible_point", f"{name} is not a number from -{limit} to {limit}: correct or drop it", name)
+    if (longitude is None) != (latitude is None):
+        missing = "longitude" if longitude is None else "latitude"
+        raise Unusable("impossible_point", f"{missing} is missing beside its twin: give both or neither", missing)
+
+
+def to_part(records: Sequence[Record], context: Context) -> Part:
+    """Rows, removals and rejected records of one batch; everything personal passes the door here, texts in one call."""
+    posts = [(record.position, record.outcome) for record in records if isinstance(record.outcome, Post)]
+    takedowns = [(record.position, record.outcome) for record in records if isinstance(record.outcome, Takedown)]
+    rejected = [record for record in records if isinstance(record.outcome, Unusable)]
+    return Part(
+        read=len(records),
+        out_of_scope=len(records) - len(posts) - len(takedowns) - len(rejected),
+        rows={TABLE: _rows(posts, context)} if posts else {},
+        removals=[_removal(position, takedown, context) for position, takedown in takedowns],
+        rejected=[_rejected(record, context) for record in rejected],
+    )
+
+
+def _removal(position: str, takedown: Takedown, context: Context) -> Removal:
+    subject = context.pseudonym(takedown.kind, takedown.id, platform=takedown.platform)
+    return Removal(takedown.kind, subject, takedown.at.astimezone(UTC), takedown.reason, position)
+
+
+def _rejected(record: Record, context: Context) -> Rejected:
+    assert isinstance(record.outcome, Unusable)
+    return Rejected(
+        position=record.position,
+        rule=record.outcome.rule,
+        reason=record.outcome.reason,
+        field=record.outcome.field,
+        record=record.raw.decode("utf-8", "replace"),
+        subject=context.pseudonym("post", record.post_id, platform=record.platform) if record.post_id else None,
+        author=context.pseudonym("author", record.author, platform=record.platform) if record.author else None,
+    )
+
+
+def _rows(posts: Sequence[tuple[str, Post]], context: Context) -> pl.DataFrame:
+    only = [post for _, post in posts]
+    texts, platform_places, profile_places = _masked(only, context)
+    areas, evidence = _placed(only, context)
+    columns = {
+        "post": _pseudonyms("post", [(p.platform, p.id) for p in only], context),
+        "author": _pseudonyms("author", [(p.platform, p.author) for p in only], context),
+        "platform": [p.platform for p in only],
+        "created_at": [p.created_at for p in only],
+        "version_at": [p.version_at for p in only],
+        "text": texts,
+        "language_hint": [p.language for p in only],
+        "reply_to": _pseudonyms("post", [(p.platform, p.reply_to) for p in only], context),
+        "repost_of": _pseudonyms("post", [(p.platform, p.repost_of) for p in only], context),
+        "reach": [p.reach for p in only],
+        "area": areas,
+        "area_evidence": evidence,
+        "platform_place": platform_places,
+        "profile_place": profile_places,
+        "position": [position for position, _ in posts],
+    }
+    return pl.DataFrame(columns, schema=incoming_schema(TABLE))
+
+
+def _pseudonyms(
+    kind: Literal["post", "author"], ids: Iterable[tuple[str, str | None]], context: Context
+) -> list[str | None]:
+    return [context.pseudonym(kind, one, platform=platform) if one else None for platform, one in ids]
+
+
+def _masked(posts: Sequence[Post], context: Context) -> tuple[list[str], list[str | None], list[str | None]]:
+    """Texts, platform places and profile places, masked in one call; a place that many share is masked once."""
+    places = sorted({place for p in posts for place in (p.platform_place, p.profile_place) if place})
+    masked = context.door.mask([*(p.text for p in posts), *places])
+    masked_place = dict(zip(places, masked[len(posts) :], strict=True))
+    return (
+        masked[: len(posts)],
+        [masked_place.get(p.platform_place or "") for p in posts],
+        [masked_place.get(p.profile_place or "") for p in posts],
+    )
+
+
+def _placed(posts: Sequence[Post], context: Context) -> tuple[list[str | None], list[str | None]]:
+    """Area and evidence of each post: by its point, else by its official code; coordinates go no further."""
+    areas: list[str | None] = [None] * len(posts)
+    evidence: list[str | None] = [None] * len(posts)
+    pointed = [i for i, p in enumerate(posts) if p.longitude is not None]
+    coded = [i for i, p in enumerate(posts) if p.longitude is None and p.place_code]
+    at_point = context.city.locate(
+        [posts[i].longitude for i in pointed], [posts[i].latitude for i in pointed]
+    ) if pointed else []
+    by_code = context.city.place_code([posts[i].place_code for i in coded]) if coded else []
+    for found, indices, kind in ((at_point, pointed, "point"), (by_code, coded, "code")):
+        for i, area in zip(indices, found, strict=True):
+            areas[i], evidence[i] = area, kind if area else None
+    return areas, evidence

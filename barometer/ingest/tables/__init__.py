@@ -1,0 +1,1 @@
+"""Files with one record a row: survey answers, practitioners' reports, observations and dated counts."""

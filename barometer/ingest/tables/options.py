@@ -1,0 +1,38 @@
+"""Options of a source of table files, checked once, with every mistake named."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from barometer.errors import BadConfiguration
+from barometer.ingest.source import Context
+
+
+class Options(BaseModel):
+    """Options every table format has; unknown ones are mistakes.
+
+    `columns`: our name of a column -> the file's own; `timezone`: of times without an offset, default the city's;
+    `id_space`: whose ids the file's are, default the source's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    timezone: str | None = None
+    id_space: str | None = None
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def read_options(kind: type[AnyOptions], context: Context) -> AnyOptions:
+    """The source's options as `kind`; raises `BadConfiguration` naming the source and every wrong option."""
+    given: dict[str, Any] = context.source.options
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        mistakes = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        raise BadConfiguration(f"source {context.source.id}: options: {mistakes}") from None

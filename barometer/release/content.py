@@ -1,0 +1,125 @@
+"""What a release shows: the night's tables, protected, in the order they are published."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import polars as pl
+
+from barometer.errors import ReleaseRefused
+from barometer.indicators import Indicators, load_indicators
+from barometer.night import Night
+from barometer.release.disclosure import ROUNDING_BASE
+from barometer.release.history import former_release
+from barometer.release.protect import protect_coverage, protect_estimates
+from barometer.tables import TABLES
+
+SHOWN_TERMS = 6
+_COVERAGE_ORDER = ("signal", "geography", "area", "period_start", "group")
+
+
+@dataclass(frozen=True)
+class Content:
+    """Protected tables of one night. Nothing in here may not be published."""
+
+    indicators: Indicators
+    estimates: pl.DataFrame
+    coverage: pl.DataFrame
+    rumours: pl.DataFrame
+    checks: pl.DataFrame
+    is_synthetic: bool
+    inputs_sha256: str
+
+
+def collect_content(night: Night) -> Content:
+    """Read and protect what `night` left in the lake.
+
+    Raises `ReleaseRefused` when there are no estimates, when a critical rule did not hold, when synthetic and real rows
+    are mixed, or when a withheld cell could be worked out.
+    """
+    estimates, coverage = _rows(night, "estimates"), _rows(night, "coverage")
+    checks = _rows(night, "checks")
+    _refuse_empty(night, estimates)
+    _refuse_failed_checks(night, checks)
+    is_synthetic = _one_kind(night, estimates, coverage)
+    indicators = load_indicators(night.settings.configs)
+    inputs = _fingerprint(estimates)
+    minimum = night.city.thresholds.minimum_n
+    shown = protect_estimates(
+        estimates,
+        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
+        minimum_persons=minimum,
+        former=former_release(night, inputs_hash=inputs),
+    )
+    return Content(
+        indicators=indicators,
+        estimates=_named(night, shown).sort(TABLES["estimates"].key),
+        coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
+        rumours=_claims(_rows(night, "rumours"), minimum),
+        checks=checks,
+        is_synthetic=is_synthetic,
+        inputs_sha256=inputs,
+    )
+
+
+def _rows(night: Night, table: str) -> pl.DataFrame:
+    rows = night.lake.read(table).filter(pl.col("night") == night.night).collect()
+    return rows.sort(TABLES[table].key)
+
+
+def _refuse_empty(night: Night, estimates: pl.DataFrame) -> None:
+    if estimates.is_empty():
+        raise ReleaseRefused(f"run {night.run_id}: there are no estimates to release; run the step `estimate` first")
+    unknown = set(estimates["indicator"]) - set(load_indicators(night.settings.configs).by_id)
+    if unknown:
+        raise ReleaseRefused(
+            f"run {night.run_id}: {', '.join(sorted(unknown))} are not in indicators.yaml; run the step `estimate` again"
+        )
+
+
+def _refuse_failed_checks(night: Night, checks: pl.DataFrame) -> None:
+    failed = checks.filter(~pl.col("is_met") & (pl.col("severity") == "critical"))
+    if failed.height:
+        raise ReleaseRefused(f"run {night.run_id}: a critical rule did not hold: {failed['message'][0]}")
+
+
+def _one_kind(night: Night, *tables: pl.DataFrame) -> bool:
+    """Synthetic or real, the same for every row and for the city."""
+    kinds = {kind for table in tables for kind in table["synthetic"].unique().to_list()}
+    if kinds != {night.city.is_synthetic}:
+        raise ReleaseRefused(
+            f"run {night.run_id}: city {night.city.id} is {_kind(night.city.is_synthetic)} but has rows that are "
+            f"{_kind(not night.city.is_synthetic)}; the two never mix: look at the sources in its sources.yaml"
+        )
+    return night.city.is_synthetic
+
+
+def _kind(is_synthetic: bool) -> str:
+    return "synthetic" if is_synthetic else "real"
+
+
+def _fingerprint(estimates: pl.DataFrame) -> str:
+    """Tells whether two releases were made from the same estimates; a hash of all rows, so that no count can be guessed from it."""
+    return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
+
+
+def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:
+    """Without `night`, which the run id says; with the name of the area after its code."""
+    names = night.city.areas.select("geography", "area", area_name="name")
+    named = rows.drop("night").join(names, on=["geography", "area"], how="left", maintain_order="left")
+    columns = [c for c in rows.columns if c != "night"]
+    columns.insert(columns.index("area") + 1, "area_name")
+    return named.with_columns(pl.col("area_name").fill_null(pl.lit(night.city.name))).select(columns)
+
+
+def _claims(rumours: pl.DataFrame, minimum: int) -> pl.DataFrame:
+    """Claims carried by enough people, as terms; no text, no voices to count back from, no single correction."""
+    heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
+    return heard.sort("voices", "rumour", descending=[True, False]).select(
+        pl.col("terms").list.head(SHOWN_TERMS),
+        "status",
+        pl.col("first_seen", "last_seen").dt.date(),
+        voices=pl.col("voices") // ROUNDING_BASE * ROUNDING_BASE,
+        is_contradicted=pl.col("corrections") > 0,
+    )

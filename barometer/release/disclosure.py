@@ -1,0 +1,176 @@
+"""Disclosure control: which cells a release must not show, so that no small group of people can be read or worked out.
+
+The policy: a cell with 1 to `MINIMUM_PERSONS` - 1 people behind it is withheld; then further cells are withheld until no
+withheld cell follows from the totals and the other cells, in this release or together with the release before it; what
+is shown is shown with counts of people rounded to `ROUNDING_BASE`. Withheld cells all look alike.
+Rules followed: Office for National Statistics, "Policy on protecting confidentiality in tables of birth and death
+statistics" (threshold, secondary suppression) and its differencing tests; Hundepool et al. (2012), Statistical
+Disclosure Control, chapter 4 (cell suppression and its audit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import null_space
+
+MINIMUM_PERSONS = 10
+ROUNDING_BASE = 5
+
+_IS_FIXED_BELOW = 1e-9
+_THEN = "then "
+
+
+@dataclass(frozen=True)
+class Total:
+    """An additive relation a reader may use: the persons of `whole` are those of its `parts` together."""
+
+    whole: str
+    parts: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """All cells of the relation."""
+        return (*self.parts, self.whole)
+
+
+@dataclass(frozen=True)
+class Former:
+    """The same cells in the release before: their exact persons then, which were withheld, which are the same rows now."""
+
+    persons: Mapping[str, int]
+    withheld: frozenset[str]
+    unchanged: frozenset[str]
+
+    @property
+    def public(self) -> frozenset[str]:
+        """Cells anybody already knows today's value of: published before, and the same now."""
+        return self.unchanged - self.withheld
+
+
+NOTHING_BEFORE = Former(persons={}, withheld=frozenset(), unchanged=frozenset())
+
+
+def is_small(persons: int, *, minimum: int = MINIMUM_PERSONS) -> bool:
+    """The cell has people behind it, and fewer than `minimum`. Nobody at all is no disclosure."""
+    return 0 < persons < minimum
+
+
+def rounded(persons: int) -> int:
+    """`persons` to the nearest multiple of `ROUNDING_BASE`."""
+    return ROUNDING_BASE * ((persons + ROUNDING_BASE // 2) // ROUNDING_BASE)
+
+
+def withheld_cells(
+    persons: Mapping[str, int],
+    totals: Sequence[Total],
+    *,
+    minimum: int = MINIMUM_PERSONS,
+    former: Former = NOTHING_BEFORE,
+) -> frozenset[str]:
+    """Cells to withhold: the small ones, and as many more as it takes that none can be worked out.
+
+    `persons`: exact number of people behind each cell; a cell of nobody counts as known to all. Each round withholds the
+    smallest cell that still helps, so the result is the same for the same input.
+    """
+    withheld = {cell for cell, count in persons.items() if is_small(count, minimum=minimum)}
+    while (helper := _next_to_withhold(persons, totals, withheld, minimum=minimum, former=former)) is not None:
+        withheld.add(helper)
+    return frozenset(withheld)
+
+
+def derivable_cells(
+    persons: Mapping[str, int], totals: Sequence[Total], withheld: frozenset[str], *, former: Former = NOTHING_BEFORE
+) -> frozenset[str]:
+    """The attack: withheld cells whose number follows from `totals`, what is shown now and what was shown before.
+
+    Assumes the strongest reader: one who knows every shown count exactly and which cells did not change since. Leaves out
+    what the release before gave away by itself: nothing done now takes that back.
+    """
+    now, then = _unknowns(persons, withheld, former)
+    before = _fixed(_relations(totals, then))
+    found = _fixed(_relations(totals, now) + _relations(totals, then)) - before
+    return frozenset(unknown.removeprefix(_THEN) for unknown in found)
+
+
+def _next_to_withhold(
+    persons: Mapping[str, int], totals: Sequence[Total], withheld: set[str], *, minimum: int, former: Former
+) -> str | None:
+    """The smallest cell whose withholding helps a cell that is exposed; nothing when none is, or nothing can help."""
+    exposed = next(_exposed_totals(persons, totals, withheld, minimum, former.public), None)
+    if exposed is not None:
+        return _smallest(persons, exposed, withheld | former.public)
+    if not _adds_up_across(totals, former):
+        return None
+    found = derivable_cells(persons, totals, frozenset(withheld), former=former)
+    return _helper_of(persons, totals, withheld | former.public, found)
+
+
+def _exposed_totals(
+    persons: Mapping[str, int], totals: Sequence[Total], withheld: set[str], minimum: int, public: frozenset[str]
+) -> Iterable[Total]:
+    """Relations that give a withheld cell away by themselves, and in which some cell is left that withholding could help."""
+    for total in totals:
+        hidden = [cell for cell in total.cells if cell in withheld]
+        if hidden and _gives_away(persons, total, hidden, minimum) and _smallest(persons, total, withheld | public):
+            yield total
+
+
+def _gives_away(persons: Mapping[str, int], total: Total, hidden: Sequence[str], minimum: int) -> bool:
+    """One unknown is solved for; several are safe only if the group they form together could itself be shown."""
+    if len(hidden) == 1:
+        return True
+    return total.whole not in hidden and sum(persons.get(cell, 0) for cell in hidden) < minimum
+
+
+def _smallest(persons: Mapping[str, int], total: Total, excluded: set[str] | frozenset[str]) -> str | None:
+    """The part with fewest people that may still be withheld, else the whole; none when all are spent."""
+    parts = [cell for cell in total.parts if cell not in excluded and persons.get(cell, 0) > 0]
+    if parts:
+        return min(parts, key=lambda cell: (persons[cell], cell))
+    return total.whole if total.whole not in excluded and persons.get(total.whole, 0) > 0 else None
+
+
+def _helper_of(
+    persons: Mapping[str, int], totals: Sequence[Total], excluded: set[str], exposed: frozenset[str]
+) -> str | None:
+    related = [total for total in totals if exposed & set(total.cells)]
+    helpers = (_smallest(persons, total, excluded) for total in related)
+    return min((cell for cell in helpers if cell is not None), key=lambda cell: (persons[cell], cell), default=None)
+
+
+def _adds_up_across(totals: Sequence[Total], former: Former) -> bool:
+    """A single relation, with nothing before it, has no combination that could give more away than it does itself."""
+    return len(totals) > 1 or bool(former.persons)
+
+
+def _unknowns(
+    persons: Mapping[str, int], withheld: frozenset[str], former: Former
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Cell -> name of its unknown, now and then. An unchanged cell is one unknown, and none once it is shown either time."""
+    now = {cell: cell for cell in withheld - former.public if persons.get(cell, 0)}
+    changed = {cell: _THEN + cell for cell in former.withheld - former.unchanged}
+    same = {cell: cell for cell in former.withheld & former.unchanged & withheld}
+    return now, changed | same
+
+
+def _relations(totals: Sequence[Total], unknowns: Mapping[str, str]) -> list[dict[str, int]]:
+    """Each relation as unknown -> coefficient; shown cells are constants and fall away."""
+    return [relation for total in totals if (relation := _relation(total, unknowns))]
+
+
+def _relation(total: Total, names: Mapping[str, str]) -> dict[str, int]:
+    signs = {**dict.fromkeys(total.parts, 1), total.whole: -1}
+    return {names[cell]: sign for cell, sign in signs.items() if cell in names}
+
+
+def _fixed(relations: Sequence[Mapping[str, int]]) -> set[str]:
+    """Unknowns that have one possible value only: those on which no solution of the homogeneous system moves."""
+    unknowns = sorted({name for relation in relations for name in relation})
+    if not unknowns:
+        return set()
+    matrix = np.array([[relation.get(name, 0) for name in unknowns] for relation in relations], dtype=float)
+    freedom = null_space(matrix)
+    return {name for name, row in zip(unknowns, freedom, strict=True) if not np.any(np.abs(row) > _IS_FIXED_BELOW)}

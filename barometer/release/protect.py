@@ -1,0 +1,189 @@
+"""The disclosure policy laid over whole tables: estimates and coverage as they may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from barometer.errors import ReleaseRefused
+from barometer.release.disclosure import (
+    MINIMUM_PERSONS,
+    NOTHING_BEFORE,
+    ROUNDING_BASE,
+    Former,
+    Total,
+    derivable_cells,
+    withheld_cells,
+)
+
+SUPPRESSED = "suppressed"
+# Practitioners and observers speak of an area, not of themselves: three keep any two from working out the third.
+MINIMUM_RATERS = 3
+SHOWN_DECIMALS = 3
+_MINIMUM = {"answers": MINIMUM_PERSONS, "posts": MINIMUM_PERSONS, "reports": MINIMUM_RATERS}
+_COVERAGE_MINIMUM = {**_MINIMUM, "observations": MINIMUM_RATERS}
+_PERSONS_ROUNDED = ("answers", "posts")
+
+_PERIOD = ("period_start", "period_end")
+_FAMILY = ("indicator", *_PERIOD)
+_NUMBERS = ("value", "standard_error", "lower", "upper", "reliability")
+EVERYONE = "all"
+
+
+@dataclass(frozen=True)
+class FormerRelease:
+    """The release before: its published estimates, and the exact rows they were made from."""
+
+    published: pl.DataFrame
+    exact: pl.DataFrame
+
+
+def protect_estimates(
+    rows: pl.DataFrame,
+    *,
+    signals: Mapping[str, str],
+    minimum_persons: int = MINIMUM_PERSONS,
+    former: FormerRelease | None = None,
+) -> pl.DataFrame:
+    """Estimates as they may be shown: small cells and their helpers withheld, numbers and counts of people rounded.
+
+    `rows`: table `estimates`; `signals`: indicator -> signal. Withheld cells keep no number at all, whatever reason they
+    had. Raises `ReleaseRefused` when a withheld cell could still be worked out.
+    """
+    limits = _limits(_MINIMUM, minimum_persons)
+    families = rows.partition_by(_FAMILY, as_dict=True, maintain_order=True)
+    hidden = [
+        (*key, cell)
+        for key, family in families.items()
+        if (minimum := limits.get(signals[str(key[0])]))
+        for cell in _withheld_areas(family, minimum, _former_of(key, family, former))
+    ]
+    marked = _mark(rows, hidden, (*_FAMILY, "area"))
+    is_people = pl.col("indicator").replace_strict(signals, return_dtype=pl.String).is_in(_PERSONS_ROUNDED)
+    return _show(marked, is_people)
+
+
+def _limits(minimum: Mapping[str, int], minimum_persons: int) -> dict[str, int]:
+    """A city may ask for more people behind a cell than the policy does, never for fewer."""
+    return {s: max(least, minimum_persons) if s in _PERSONS_ROUNDED else least for s, least in minimum.items()}
+
+
+def _withheld_areas(family: pl.DataFrame, minimum: int, former: Former) -> frozenset[str]:
+    persons = dict(zip(family["area"].to_list(), family["n"].to_list(), strict=True))
+    totals = _city_total(family)
+    return _checked(persons, totals, minimum, former, what=f"{family['indicator'][0]} from {family['period_start'][0]}")
+
+
+def _checked(
+    persons: Mapping[str, int], totals: list[Total], minimum: int, former: Former, *, what: str
+) -> frozenset[str]:
+    """Withhold, then attack the result as a reader would; a success stops the release."""
+    withheld = withheld_cells(persons, totals, minimum=minimum, former=former)
+    shows_news = {cell for total in totals for cell in total.cells if persons.get(cell)} - withheld - former.public
+    found = derivable_cells(persons, totals, withheld, former=former)
+    if found and shows_news:
+        raise ReleaseRefused(
+            f"{what}: the number of {', '.join(sorted(found))} is withheld but could be worked out from what would be shown; "
+            "nothing was released; do not publish this period by hand, and report the fault"
+        )
+    return withheld
+
+
+def _city_total(family: pl.DataFrame) -> list[Total]:
+    """The whole city is the sum of the areas, in each geography."""
+    whole = family.filter(pl.col("area") == pl.col("city"))["area"].to_list()
+    parts = family.filter(pl.col("area") != pl.col("city")).group_by("geography", maintain_order=True).agg("area")
+    return [Total(city, tuple(areas)) for city in whole for areas in parts["area"].to_list()]
+
+
+def _former_of(key: tuple[Any, ...], family: pl.DataFrame, former: FormerRelease | None) -> Former:
+    if former is None:
+        return NOTHING_BEFORE
+    is_family = pl.all_horizontal([pl.col(name) == value for name, value in zip(_FAMILY, key, strict=True)])
+    exact, published = former.exact.filter(is_family), former.published.filter(is_family)
+    same = family.join(exact, on=["area", "n", "value"], how="semi", nulls_equal=True)
+    return Former(
+        persons=dict(zip(exact["area"].to_list(), exact["n"].to_list(), strict=True)),
+        withheld=frozenset(published.filter(pl.col("missing_reason") == SUPPRESSED)["area"].to_list()),
+        unchanged=frozenset(same["area"].to_list()) & frozenset(published["area"].to_list()),
+    )
+
+
+def _mark(rows: pl.DataFrame, hidden: Iterable[tuple[Any, ...]], key: tuple[str, ...]) -> pl.DataFrame:
+    """Add `is_withheld`."""
+    keys = pl.DataFrame(list(hidden), schema={name: rows.schema[name] for name in key}, orient="row")
+    return rows.join(keys.with_columns(is_withheld=pl.lit(value=True)), on=key, how="left", maintain_order="left").with_columns(
+        pl.col("is_withheld").fill_null(value=False)
+    )
+
+
+def _show(rows: pl.DataFrame, is_people: pl.Expr) -> pl.DataFrame:
+    """Empty the withheld cells; round the others."""
+    shown = rows.with_columns(
+        *(pl.col(name).round(SHOWN_DECIMALS) for name in _NUMBERS),
+        n=pl.when(is_people).then(_rounded(pl.col("n"))).otherwise(pl.col("n")),
+        effective_n=pl.when(is_people & (pl.col("effective_n") >= MINIMUM_PERSONS))
+        .then(_rounded(pl.col("effective_n").round().cast(pl.Int64)).cast(pl.Float64))
+        .otherwise(pl.col("effective_n").round(1)),
+    )
+    return shown.with_columns(
+        *(pl.when("is_withheld").then(None).otherwise(name).alias(name) for name in (*_NUMBERS, "n", "effective_n")),
+        missing_reason=pl.when("is_withheld").then(pl.lit(SUPPRESSED)).otherwise("missing_reason"),
+    ).drop("is_withheld")
+
+
+def _rounded(count: pl.Expr) -> pl.Expr:
+    """To the nearest multiple of the rounding base, as `disclosure.rounded` does for one number."""
+    return (count + ROUNDING_BASE // 2) // ROUNDING_BASE * ROUNDING_BASE
+
+
+def protect_coverage(rows: pl.DataFrame, *, minimum_persons: int = MINIMUM_PERSONS) -> pl.DataFrame:
+    """Coverage as it may be shown, with a `missing_reason` column.
+
+    Rows add up over areas to the city, and over the categories of a margin to everyone: both are guarded. Records and
+    rates are withheld with the voices they belong to, and worked out again from rounded voices.
+    """
+    limits = _limits(_COVERAGE_MINIMUM, minimum_persons)
+    key = ("geography", "area", "signal", *_PERIOD, "group")
+    hidden: list[tuple[Any, ...]] = []
+    for (signal, *_), family in rows.partition_by(("signal", *_PERIOD), as_dict=True, maintain_order=True).items():
+        if minimum := limits.get(str(signal)):
+            named = family.with_columns(cell=_cell_name())
+            persons = dict(zip(named["cell"].to_list(), named["voices"].to_list(), strict=True))
+            withheld = _checked(persons, _coverage_totals(named), minimum, NOTHING_BEFORE, what=f"coverage of {signal}")
+            hidden += named.filter(pl.col("cell").is_in(withheld)).select(key).rows()
+    return _show_coverage(_mark(rows, hidden, key))
+
+
+def _cell_name() -> pl.Expr:
+    return pl.concat_str("geography", "area", "group", separator="/")
+
+
+def _coverage_totals(named: pl.DataFrame) -> list[Total]:
+    cells = {(row["geography"], row["area"], row["group"]): row["cell"] for row in named.iter_rows(named=True)}
+    is_whole = pl.col("area") == pl.col("city")
+    over_areas = named.filter(~is_whole).group_by("geography", "group", maintain_order=True).agg("cell")
+    city = {group: cell for (_, area, group), cell in cells.items() if area == named["city"][0]}
+    totals = [Total(city[g], tuple(parts)) for _, g, parts in over_areas.iter_rows() if g in city]
+    margins = named.filter(pl.col("group") != EVERYONE).with_columns(margin=pl.col("group").str.split("=").list.first())
+    over_groups = margins.group_by("geography", "area", "margin", maintain_order=True).agg("cell")
+    return totals + [
+        Total(cells[g, area, EVERYONE], tuple(parts))
+        for g, area, _, parts in over_groups.iter_rows()
+        if (g, area, EVERYONE) in cells
+    ]
+
+
+def _show_coverage(rows: pl.DataFrame) -> pl.DataFrame:
+    is_people = pl.col("signal").is_in(_PERSONS_ROUNDED)
+    counts = ("records", "voices")
+    shown = rows.with_columns(
+        *(pl.when(is_people).then(_rounded(pl.col(name))).otherwise(pl.col(name)).alias(name) for name in counts)
+    ).with_columns(*(pl.when("is_withheld").then(None).otherwise(name).alias(name) for name in counts))
+    return shown.with_columns(
+        voices_per_1000=(1000 * pl.col("voices") / pl.col("population")).round(SHOWN_DECIMALS),
+        missing_reason=pl.when("is_withheld").then(pl.lit(SUPPRESSED)).otherwise(None),
+    ).drop("is_withheld")

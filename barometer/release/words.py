@@ -1,0 +1,105 @@
+"""Numbers in plain words, for the page: values, periods, reasons, methods. The page's script formats the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from barometer.indicators import Indicator
+
+MINUS = "\u2212"
+REASONS = {
+    "not_collected": "not collected here in this period",
+    "not_applicable": "does not apply here",
+    "too_few": "too few voices, or too alike across areas, to tell this area apart",
+    "suppressed": "withheld to protect people: too few voices here, or in a place that could be worked out from it",
+    "source_silent": "the source sent nothing in this period",
+    "removed": "taken back at the request of those it came from",
+    "not_converged": "the calculation gave no stable result",
+}
+METHODS = {
+    "direct": "survey answers, weighted to the make-up of the population",
+    "uncorrected": "share of people heard in public posts, as read by a language model and not yet corrected for its errors",
+    "mean": "average of practitioners' ratings",
+    "rate": "counts set against time or population",
+    "model": "statistical model that borrows strength from other areas",
+    "prevalence": "share of people heard in public posts, corrected for the language model's errors",
+    "composite": "several indicators combined",
+}
+DIMENSIONS = {
+    "people": "Trust between people",
+    "institutions": "Trust in institutions",
+    "rumours": "Rumours and hostility",
+    "observed": "Seen in public places",
+    "context": "Context",
+}
+DIRECTIONS = {
+    "more_trust": "A higher value means more trust.",
+    "less_trust": "A higher value means less trust.",
+    "context": "Context only: a higher value is neither better nor worse.",
+}
+SIGNALS = {
+    "answers": "Survey answers",
+    "posts": "Public posts",
+    "reports": "Practitioners' reports",
+    "observations": "Observations in public places",
+    "counts": "Service and context counts",
+}
+VOICES = {
+    "answers": "people answered",
+    "posts": "people heard",
+    "reports": "ratings",
+    "observations": "observation sessions",
+    "counts": "records",
+}
+RUMOUR_STATES = {
+    "seen": "going round",
+    "assessed": "looked into",
+    "answered": "answered",
+    "faded": "no longer heard",
+}
+
+
+def value_in_words(value: float, indicator: Indicator) -> str:
+    """A value in its unit: shares as per cent (one decimal below 10 %), everything else with one decimal."""
+    if indicator.is_share:
+        return f"{100 * value:.{_share_decimals(value)}f}%"
+    return f"{value:.1f}".replace("-", MINUS)
+
+
+def _share_decimals(value: float) -> int:
+    return 1 if abs(value) < 0.0995 else 0
+
+
+def difference_in_words(difference: float, indicator: Indicator) -> str:
+    """The size of a difference, without sign: shares in percentage points."""
+    size = abs(difference)
+    return f"{100 * size:.1f} percentage points" if indicator.is_share else f"{size:.1f}"
+
+
+def day_in_words(day: date) -> str:
+    """9 May 2026."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def period_in_words(start: date, end: date, *, night: date) -> str:
+    """13 April to 10 May 2026, and whether it is still running."""
+    if start == end:
+        words = day_in_words(start)
+    elif start.year != end.year:
+        words = f"{day_in_words(start)} to {day_in_words(end)}"
+    elif start.month != end.month:
+        words = f"{start.day} {start:%B} to {day_in_words(end)}"
+    else:
+        words = f"{start.day} to {day_in_words(end)}"
+    return f"{words} (still running)" if end > night else words
+
+
+def listed(items: Sequence[str]) -> str:
+    """a, b and c."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """1 neighbourhood, 3 neighbourhoods, no neighbourhoods."""
+    return f"{'no' if number == 0 else f'{number:,}'} {one if number == 1 else several}"

@@ -1,0 +1,48 @@
+"""For every checked table, rows of Testville that break no rule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from barometer.tables import LABEL_HEADS, TABLES
+from tests.rows import NIGHT, rows
+from tests.towns import AREAS
+
+HEX = "0123456789abcdef" * 2
+LATER = datetime(2026, 5, 9, 13, tzinfo=UTC)
+_PEOPLE = {"post": HEX, "author": HEX, "duplicate_group": HEX, "synthetic": True}
+
+
+def _label() -> dict[str, Any]:
+    certain = {
+        f"{head}_{value}": float(value == values[-1]) for head, values in LABEL_HEADS.items() for value in values
+    }
+    return {"post": HEX, "trust": "none", "target": "none", "rumour": "none", "hostile": "no", **certain}
+
+
+def _estimate(area: str) -> dict[str, Any]:
+    number = {"value": 0.5, "standard_error": 0.1, "lower": 0.3, "upper": 0.7, "reliability": 0.8, "n": 20}
+    return {"area": area, "city": "testville", **number}
+
+
+def good(table: str) -> pl.DataFrame:
+    """Rows of `table` that break no rule of it."""
+    made: dict[str, list[dict[str, Any]]] = {
+        "received_posts": [_PEOPLE | {"text": "hello @user, see http", "area": "T1", "area_evidence": "point"}],
+        "posts": [_PEOPLE | {"area": "T1", "area_confidence": 0.9, "area_evidence": "text", "language": "en"}],
+        "labels": [_label()],
+        "rumours": [{"status": "seen", "posts": 3, "voices": 2, "corrections": 1}],
+        "respondents": [{"response": HEX, "respondent": HEX, "weight": 1.5, "area": "T2"}],
+        "answers": [{"response": HEX, "respondent": HEX, "value": 7.0}],
+        "reports": [{"report": HEX, "rater": HEX, "rating": 4.0, "scale_minimum": 1.0, "scale_maximum": 5.0}],
+        "observations": [{"observation": HEX, "kind": "movement", "ended_at": LATER, "persons": 0}],
+        "counts": [{"record": HEX, "count": 0.0, "area": "T4"}],
+        "estimates": [_estimate(area) for area in (*AREAS, "testville")],
+        "coverage": [{"signal": "posts", "area": "T1", "voices_per_1000": 3.0}],
+        "ledger": [{"step": "ingest", "read": 6, "out_of_scope": 1, "received": 5, "written": 5, "duplicate": 0, "quarantined": 0, "removed": 0}],
+    }  # fmt: skip
+    columns = set(TABLES[table].schema)
+    return rows(table, *({k: v for k, v in row.items() if k in columns} | {"night": NIGHT} for row in made[table]))

@@ -1,0 +1,116 @@
+"""Every rule holds on good rows, and is the one that fails on rows that break it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+import pytest
+
+from barometer.check.engine import Outcome, evaluate
+from barometer.check.run import BOUNDARIES
+from tests.check.good import good
+from tests.towns import a_night
+
+MODULES: dict[str, ModuleType] = {module.TABLE: module for modules in BOUNDARIES.values() for module in modules}
+FAR = datetime(2169, 1, 1, tzinfo=UTC)
+
+BROKEN: list[tuple[str, dict[str, Any], str]] = [
+    ("received_posts", {"post": "12345"}, "post_has_its_form"),
+    ("received_posts", {"author": "a_readable_handle"}, "author_has_its_form"),
+    ("received_posts", {"text": "thanks @somebody"}, "text_has_its_form"),
+    ("received_posts", {"text": "first line\nthen @somebody"}, "text_has_its_form"),
+    ("received_posts", {"area": "elsewhere"}, "area_is_known"),
+    ("received_posts", {"area_evidence": "guess"}, "area_evidence_is_known"),
+    ("received_posts", {"created_at": FAR}, "created_at_is_plausible"),
+    ("received_posts", {"synthetic": False}, "synthetic_is_known"),
+    ("posts", {"duplicate_group": "text"}, "duplicate_group_has_its_form"),
+    ("posts", {"area": None, "area_confidence": None}, "is_placed_with_evidence"),
+    ("posts", {"area_evidence": "none"}, "is_placed_with_evidence"),
+    ("posts", {"area_confidence": None}, "is_placed_with_confidence"),
+    ("posts", {"area_confidence": 1.2}, "area_confidence_in_range"),
+    ("posts", {"language_confidence": -0.1}, "language_confidence_in_range"),
+    ("posts", {"language": "und"}, "has_language"),
+    ("labels", {"trust": "maybe"}, "trust_is_known"),
+    ("labels", {"target": "people"}, "target_fits_trust"),
+    ("labels", {"hostile_no": 0.5}, "hostile_sums_to_one"),
+    ("labels", {"trust_none": 2.0, "trust_trust": -1.0}, "trust_none_in_range"),
+    ("labels", {"rumour": "rumour"}, "is_plain"),
+    ("rumours", {"status": "forgotten"}, "status_is_known"),
+    ("rumours", {"posts": 0, "voices": 0, "corrections": 0}, "posts_in_range"),
+    ("rumours", {"voices": 9}, "counts_are_nested"),
+    ("rumours", {"first_seen": FAR}, "first_is_before_last"),
+    ("respondents", {"weight": -1.0}, "weight_in_range"),
+    ("respondents", {"area": None}, "is_placed"),
+    ("respondents", {"respondent": "R17"}, "respondent_has_its_form"),
+    ("answers", {"category": "also"}, "has_one_answer"),
+    ("answers", {"value": None}, "has_one_answer"),
+    ("answers", {"value": None, "missing_code": "lost"}, "missing_code_is_known"),
+    ("reports", {"rating": 6.0}, "is_on_scale"),
+    ("reports", {"scale_maximum": 1.0, "rating": 1.0}, "is_on_scale"),
+    ("observations", {"kind": "flight"}, "kind_is_known"),
+    ("observations", {"persons": -1}, "persons_in_range"),
+    ("observations", {"group_size": 0}, "group_size_in_range"),
+    ("observations", {"ended_at": FAR}, "has_plausible_length"),
+    ("counts", {"count": -1.0}, "count_in_range"),
+    ("estimates", {"value": None}, "value_or_reason"),
+    ("estimates", {"missing_reason": "too_few"}, "value_or_reason"),
+    ("estimates", {"standard_error": None}, "value_has_its_error"),
+    ("estimates", {"value": 0.9}, "value_is_in_its_interval"),
+    ("estimates", {"standard_error": float("inf")}, "numbers_are_finite"),
+    ("estimates", {"value": None, "missing_reason": "lost"}, "missing_reason_is_known"),
+    ("estimates", {"reliability": 1.5}, "reliability_in_range"),
+    ("estimates", {"area": "T1"}, "area_is_complete"),
+    ("coverage", {"signal": "gossip"}, "signal_is_known"),
+    ("coverage", {"voices_per_1000": 1200.0}, "voices_per_1000_in_range"),
+    ("ledger", {"written": 4}, "received_is_accounted_for"),
+    ("ledger", {"read": 9}, "read_is_accounted_for"),
+    ("ledger", {"written": 1, "quarantined": 4}, "quarantined_little"),
+]
+
+
+def outcomes(table: str, frame: pl.DataFrame, tmp_path: Path) -> dict[str, Outcome]:
+    module, night = MODULES[table], a_night(tmp_path)
+    derive = getattr(module, "derive", lambda rows: rows)
+    found = evaluate(table, derive(frame), module.rules(night), docs=tmp_path / "docs")
+    return {outcome.rule: outcome for outcome in found}
+
+
+@pytest.mark.parametrize("table", MODULES)
+def test_good_rows_break_no_rule(table: str, tmp_path: Path) -> None:
+    assert [o.message for o in outcomes(table, good(table), tmp_path).values() if not o.is_met] == []
+
+
+@pytest.mark.parametrize("table", MODULES)
+def test_a_table_without_rows_breaks_no_rule(table: str, tmp_path: Path) -> None:
+    assert all(outcome.is_met for outcome in outcomes(table, good(table).clear(), tmp_path).values())
+
+
+@pytest.mark.parametrize("table", MODULES)
+def test_rules_of_a_table_have_different_names_and_say_what_to_do(table: str, tmp_path: Path) -> None:
+    rules = MODULES[table].rules(a_night(tmp_path))
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert all(len(rule.advice) > 10 for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "rule"), BROKEN, ids=[f"{t}-{r}-{i}" for i, (t, _, r) in enumerate(BROKEN)]
+)
+def test_a_broken_row_fails_its_rule(table: str, change: dict[str, Any], rule: str, tmp_path: Path) -> None:
+    frame = good(table)
+    broken = frame.with_columns(pl.lit(value, dtype=frame.schema[name]).alias(name) for name, value in change.items())
+    found = outcomes(table, broken, tmp_path)
+    assert not found[rule].is_met
+    assert f"table {table}, rule {rule}" in found[rule].message
+
+
+def test_data_docs_keep_no_value_of_a_row(tmp_path: Path) -> None:
+    secret = "thanks @a_private_person"
+    frame = good("received_posts").with_columns(text=pl.lit(secret))
+    outcomes("received_posts", frame, tmp_path)
+    pages = [page.read_text("utf-8") for page in (tmp_path / "docs").rglob("*.html")]
+    assert pages
+    assert not any("a_private_person" in page for page in pages)

@@ -1,0 +1,123 @@
+"""The run report: in words a person can act on, also when a step failed."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barometer.ledger import Counts, passed_through, record, timed
+from barometer.night import Night
+from barometer.report import collect_report, run_report, source_health
+from tests.rows import NIGHT, rows
+from tests.towns import a_night
+
+
+def nights_before(night: Night, received: list[int]) -> None:
+    """A ledger in which the source `posts` received so many records in the nights before."""
+    for back, count in enumerate(reversed(received), start=1):
+        earlier = Night(night.city, night.lake, night.settings, night.night - timedelta(days=back))
+        record(earlier, "ingest", "posts", passed_through(count))
+
+
+def estimate(night: date, value: float | None, **more: Any) -> dict[str, Any]:
+    interval = {"lower": None, "upper": None} if value is None else {"lower": value - 0.1, "upper": value + 0.1}
+    return {"night": night, "area": "T1", "indicator": "trust", "value": value, **interval, **more}
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    return a_night(tmp_path, NIGHT)
+
+
+class TestSourceHealth:
+    def test_a_source_that_never_finished_is_broken(self, night: Night) -> None:
+        nights_before(night, [100] * 10)
+        assert source_health(night)[0].state == "broken"
+
+    def test_a_source_that_answered_with_nothing_is_silent(self, night: Night) -> None:
+        nights_before(night, [100] * 10)
+        record(night, "ingest", "posts", Counts())
+        assert source_health(night)[0].state == "silent"
+
+    @pytest.mark.parametrize(("received", "state"), [(19, "quiet"), (20, "fine"), (100, "fine"), (1000, "fine")])
+    def test_a_source_is_quiet_below_a_fifth_of_its_habit(self, night: Night, received: int, state: str) -> None:
+        nights_before(night, [90, 100, 110, 100, 100])
+        record(night, "ingest", "posts", passed_through(received))
+        assert source_health(night)[0].state == state
+
+    def test_a_source_that_is_always_empty_is_not_called_silent(self, night: Night) -> None:
+        nights_before(night, [0] * 10)
+        record(night, "ingest", "posts", Counts())
+        assert source_health(night)[0].state == "fine"
+
+    def test_a_new_source_has_no_habit_yet(self, night: Night) -> None:
+        nights_before(night, [100] * 4)
+        record(night, "ingest", "posts", Counts())
+        assert source_health(night)[0].advice == "too new to have a habit"
+
+
+class TestChanges:
+    def test_numbers_are_compared_with_the_latest_night_before(self, night: Night) -> None:
+        before, long_before = NIGHT - timedelta(days=1), NIGHT - timedelta(days=9)
+        night.lake.append("estimates", rows("estimates", estimate(long_before, 0.9), estimate(before, 0.5)))
+        night.lake.append("estimates", rows("estimates", estimate(NIGHT, 0.7), estimate(NIGHT, 0.1, area="T2")))
+        report = collect_report(night)
+        assert report.changes["revised"] == report.changes["outside_former_interval"] == 1
+        assert report.changes["first_time"] == 1
+        assert report.largest_changes[0]["value_before"] == 0.5
+
+    def test_a_number_that_lost_its_value_is_counted(self, night: Night) -> None:
+        before = NIGHT - timedelta(days=1)
+        lost = estimate(NIGHT, None, missing_reason="too_few")
+        night.lake.append("estimates", rows("estimates", estimate(before, 0.5), lost))
+        assert collect_report(night).changes["lost"] == 1
+
+
+class TestVerdict:
+    def test_a_calm_night_needs_nobody(self, night: Night) -> None:
+        record(night, "ingest", "posts", passed_through(3))
+        assert collect_report(night).verdict == "All is well; nothing needs you."
+
+    def test_a_failed_rule_comes_first(self, night: Night) -> None:
+        failed = {"night": NIGHT, "is_met": False, "severity": "critical", "message": "table posts, rule x: broken"}
+        night.lake.append("checks", rows("checks", failed))
+        report = collect_report(night)
+        assert report.verdict.startswith("The run stopped: 1 critical rule")
+        assert report.failed_checks[0]["message"] == "table posts, rule x: broken"
+
+    def test_a_broken_source_is_named(self, night: Night) -> None:
+        assert collect_report(night).verdict.startswith("Needs you: posts")
+
+    def test_quarantined_records_are_counted_and_explained(self, night: Night) -> None:
+        record(night, "ingest", "posts", Counts(read=2, received=2, written=1, quarantined=1))
+        reason = "field created_at: 1969 is before 2006; mend the date"
+        kept = {"night": NIGHT, "source": "posts", "rule": "implausible_date", "reason": reason, "position": "a:7"}
+        night.lake.append("quarantine", rows("quarantine", kept))
+        report = collect_report(night)
+        assert "1 record(s) wait in quarantine" in report.verdict
+        assert report.quarantine[0]["positions"] == ["a:7"]
+        assert report.quarantine[0]["example"] == reason
+
+
+class TestFiles:
+    def test_markdown_and_json_tell_the_same(self, night: Night) -> None:
+        with timed(night, "ingest", "posts"):
+            record(night, "ingest", "posts", passed_through(12345))
+        written = run_report(night)
+        text, data = written.read_text("utf-8"), json.loads((written.parent / "report.json").read_text("utf-8"))
+        assert written == night.folder / "report.md"
+        assert data["verdict"] in text
+        assert "| ingest | posts | 12,345 |" in text
+        assert data["steps"][0]["seconds"] is not None
+
+    def test_an_empty_night_still_gets_a_report(self, night: Night) -> None:
+        assert "Testville, night of 2026-05-09" in run_report(night).read_text("utf-8")
+
+    def test_a_cell_cannot_break_the_table(self, night: Night) -> None:
+        failed = {"night": NIGHT, "is_met": False, "severity": "warning", "message": "a | b\nc"}
+        night.lake.append("checks", rows("checks", failed))
+        assert "a \\| b c" in run_report(night).read_text("utf-8")
