@@ -104,7 +104,7 @@ class City:
         return self.areas.filter(pl.col("geography") == self.primary)
 
     def boundaries(self, geography: str | None = None) -> dict[str, Any]:
-        """GeoJSON FeatureCollection (WGS84, properties `area` and `name`) of a geography; by default the primary one."""
+        """GeoJSON FeatureCollection (WGS84, properties `area` and `name`) of a geography (default: primary)."""
         return self._shapes(geography).collection
 
     def need(self, table: str) -> pl.DataFrame:

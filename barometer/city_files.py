@@ -30,7 +30,7 @@ MARGIN_UNITS = ("persons", "households")
 # More rows than this share one line of the message: a wholly wrong column must not hide the other mistakes.
 ROWS_SHOWN = 5
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Model = TypeVar("Model", bound=BaseModel)
 
 

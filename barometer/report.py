@@ -140,7 +140,7 @@ def _compared_numbers(night: Night) -> pl.DataFrame:
     estimates = night.lake.read("estimates").filter(pl.col("night") <= night.night).collect()
     now = estimates.filter(pl.col("night") == night.night)
     earlier = estimates.filter(pl.col("night") < night.night)
-    before = earlier.filter(pl.col("night") == earlier["night"].max())
+    before = earlier.filter(pl.col("night") == pl.col("night").max())
     columns = [*_SAME_NUMBER, "value", "lower", "upper", "n"]
     return now.select(columns).join(before.select(columns), on=_SAME_NUMBER, how="left", suffix="_before")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,16 @@ def nights_before(night: Night, received: list[int]) -> None:
 
 def estimate(night: date, value: float | None, **more: Any) -> dict[str, Any]:
     interval = {"lower": None, "upper": None} if value is None else {"lower": value - 0.1, "upper": value + 0.1}
-    return {"night": night, "area": "T1", "indicator": "trust", "value": value, **interval, **more}
+    issued_at = datetime.combine(night, time(), UTC)
+    return {
+        "night": night,
+        "issued_at": issued_at,
+        "area": "T1",
+        "indicator": "trust",
+        "value": value,
+        **interval,
+        **more,
+    }
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def complete(cells: Cells, city: City) -> pl.DataFrame:
         )
         .with_columns(pl.col(_NUMBERS).round_sig_figs(_SIGNIFICANT_DIGITS))
         .with_columns(_inside_after_rounding())
-        .select(CELL_SCHEMA)
+        .select(list(CELL_SCHEMA))
         .sort(CELL_KEY)
     )
 

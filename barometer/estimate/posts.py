@@ -23,8 +23,8 @@ from barometer.estimate.intervals import meng_effective_n, wilson
 from barometer.estimate.periods import PERIOD
 from barometer.indicators import Indicator, VoiceShare
 
-# An author heard on more days of a period than this weighs as if heard on this many, in the same proportions: one person
-# is then never more than HEAVY_AUTHOR_DAYS of a place's voice-days, however much they write.
+# An author heard on more days of a period than this weighs as if heard on this many, in the same proportions: one
+# person is then never more than HEAVY_AUTHOR_DAYS of a place's voice-days, however much they write.
 HEAVY_AUTHOR_DAYS = 5
 
 _GROUP = [*PLACE, *PERIOD]

@@ -68,7 +68,7 @@ def estimate(night: Night) -> Counts:
 
 def _worked_out(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Completed cells of all signals, and their coverage."""
-    parts = [_SIGNALS[signal](context) for signal in TABLE_OF_SIGNAL]
+    parts = [SIGNALS[signal](context) for signal in TABLE_OF_SIGNAL]
     cells = pl.concat([rows for rows, _ in parts]).sort("indicator", "geography", "area", *PERIOD)
     return cells, pl.concat([coverage for _, coverage in parts])
 
@@ -138,7 +138,7 @@ def _answers(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     return complete(cells, city), pl.concat(coverage)
 
 
-_SIGNALS: dict[str, Callable[[Context], tuple[pl.DataFrame, pl.DataFrame]]] = {
+SIGNALS: dict[str, Callable[[Context], tuple[pl.DataFrame, pl.DataFrame]]] = {
     "posts": _posts,
     "answers": _answers,
     "reports": _reports,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 import svy
 from svy.core.terms import Threshold
+from svy.core.types import Category, Number
 from svy.errors import WeightingError
 from svy.weighting.types import TrimConfig
 
@@ -58,8 +59,8 @@ def rake(respondents: pl.DataFrame, margins: Mapping[str, Mapping[str, float]], 
     """Rake to `margins` (margin -> category -> population), no weight above `trim_ratio` times the mean weight.
 
     `respondents` has, besides what `bind_design` needs, a column for each margin. Those who did not state a category
-    keep their share of the weighted sample; categories nobody is in cannot be represented and are left out of their margin;
-    small ones are merged. Deville & Sarndal (1992), JASA 87:376-382; cap after Potter (1990).
+    keep their share of the weighted sample; categories nobody is in cannot be represented and are left out of their
+    margin; small ones are merged. Deville & Sarndal (1992), JASA 87:376-382; cap after Potter (1990).
     """
     usable = {name: targets for name, targets in margins.items() if name in respondents.columns and targets}
     fitted = [_fit_margin(respondents, name, targets) for name, targets in sorted(usable.items())]
@@ -82,9 +83,9 @@ def _trimming(ratio: float) -> TrimConfig:
 def _rake_once(
     sample: svy.Sample, shares: Mapping[str, Mapping[str, float]], trimming: TrimConfig | None
 ) -> svy.Sample:
-    targets: dict[str, dict[str | int | float | bool, int | float]] = {
-        margin: dict(categories) for margin, categories in shares.items()
-    }
+    targets: dict[str, dict[Category, Number]] = {}
+    for margin, categories in shares.items():
+        targets[margin] = {category: share for category, share in categories.items()}  # noqa: C416 (widens the key's type)
     return sample.weighting.rake(
         shares=targets,
         wgt_name=_RAKED,

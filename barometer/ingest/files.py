@@ -10,18 +10,19 @@ complete record; otherwise it is reported once, left where it is, and read when 
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
 from barometer.city import SourceConfig
 from barometer.errors import BadInput
-from barometer.ingest.source import Batch, Context, DocumentParser, Line, LineParser, Parser, Part, Rejected, UnusableFile
-from barometer.ingest.unpack import BrokenArchive, Document, cut_lines, digest, is_packed, prefix_digest, stretch, unpacked
+from barometer.ingest.source import Batch, Context, Line, LineParser, Parser, Part, Rejected, UnusableFile
+from barometer.ingest.unpack import Document, cut_lines, digest, is_packed, prefix_digest, stretch
 
 LINES_A_BATCH = 2_000
 _UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".crdownload")
@@ -33,6 +34,9 @@ Mark: TypeAlias = dict[str, Any]
 
 _Step: TypeAlias = tuple[Part, Mark | None]
 """Some of a file; the last step carries the file's new mark."""
+
+_LinesParser: TypeAlias = Callable[[Sequence[Line], Context], Part]
+_DocumentParser: TypeAlias = Callable[[BinaryIO, Context], Iterable[Part]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class FilesSource:
         found = self.found()
         if self.until is None:
             return list(found.items())
-        wanted = [name for name, mark in sorted(self.until["files"].items()) if mark != marks.get(name)]
+        read_then = sorted(self.until["files"].items())
+        wanted = [name for name, mark in read_then if mark != marks.get(name) or mark.get("refused")]
         for name in wanted:
             self._require_unchanged(name, found.get(name))
         return [(name, found[name]) for name in wanted]
@@ -92,37 +97,154 @@ class FilesSource:
             yield from self._steps(path, mark, context)
         except OSError as error:
             reason = f"the file cannot be read ({error.strerror}): give the run permission to read it, or remove it"
-            yield _one_rejected(Rejected(context.position(0), "unreadable_file", reason)), mark
+            yield _one_rejected(context, 0, "unreadable_file", reason), None
 
     def _steps(self, path: Path, mark: Mark | None, context: Context) -> Iterator[_Step]:
-        if not hasattr(self.parser, "parse_lines"):
-            return _whole(path, mark, context, cast(DocumentParser, self.parser).parse_document)
-        parse_lines = cast(LineParser, self.parser).parse_lines
+        if not isinstance(self.parser, LineParser):
+            return _whole(path, mark, context, self.parser.parse_document)
+        parse_lines = self.parser.parse_lines
         if is_packed(path):
             return _whole(path, mark, context, lambda stream, at: _parsed_lines(stream, at, parse_lines))
-        end = self.until["files"][context.file] if self.until else None
-        return _plain_lines(path, mark, end, context, parse_lines)
-
-
-_LinesParser: TypeAlias = Callable[[Sequence[Line], Context], Part]
+        until = self.until["files"][context.file] if self.until else None
+        return _plain_lines(path, mark, until, context, parse_lines)
 
 
 def _plain_lines(
     path: Path, mark: Mark | None, until: Mark | None, context: Context, parse: _LinesParser
 ) -> Iterator[_Step]:
-    """New lines of a plain file, from `mark` to its present end (or to `until`)."""
+    """New lines of a plain file, from `mark` to its present end, or to `until`."""
     size = until["bytes"] + until["waiting"] if until else path.stat().st_size
-    is_same = mark is not None and "bytes" in mark and _is_as_marked(path, mark)
-    start = mark if mark is not None and is_same else {"bytes": 0, "lines": 0, "waiting": 0}
-    if is_same and size == start["bytes"] + start["waiting"]:
+    start = mark if mark is not None and "bytes" in mark and _is_as_marked(path, mark) else _BEGINNING
+    if start is mark and size == start["bytes"] + start["waiting"]:
         return
-    if size == 0:
-        yield _one_rejected(_empty(context)), _mark(path, 0, 0, 0)
+    meter = _Meter(stretch(path, start["bytes"], size))
+    lines = _Lines(cut_lines(meter, start["lines"] + 1))
+    for batch in _batches(lines):
+        yield parse(batch, context), None
+    if lines.unfinished is not None:
+        yield _unfinished(lines.unfinished, context), None
+    waiting = meter.bytes_after_last_end if lines.unfinished is not None else 0
+    new = {"bytes": size - waiting, "lines": start["lines"] + meter.line_ends, "waiting": waiting}
+    yield Part(read=0) if size else _empty(context), {**new, "digest": prefix_digest(path, size)}
+
+
+_BEGINNING: Mark = {"bytes": 0, "lines": 0, "waiting": 0}
+
+
+class _Meter:
+    """Passes pieces on, counting line ends and the bytes after the last of them."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self.line_ends = 0
+        self.bytes_after_last_end = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            last = piece.rfind(b"\n")
+            self.line_ends += piece.count(b"\n")
+            self.bytes_after_last_end = len(piece) - last - 1 + (self.bytes_after_last_end if last < 0 else 0)
+            yield piece
+
+
+class _Lines:
+    """Lines that hold something; one that is neither ended nor a complete record is set apart as `unfinished`."""
+
+    def __init__(self, lines: Iterable[tuple[Line, bool]]) -> None:
+        self._lines = lines
+        self.unfinished: Line | None = None
+
+    def __iter__(self) -> Iterator[Line]:
+        for line, is_ended in self._lines:
+            data = line.data.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.data
+            if not data.strip():
+                continue
+            if is_ended or _is_complete(data):
+                yield replace(line, data=data) if data is not line.data else line
+            else:
+                self.unfinished = line
+
+
+def _is_complete(data: bytes) -> bool:
+    """Whether a line without its end is a whole record: the beginning of a JSON object is never a JSON object itself."""
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _parsed_lines(stream: BinaryIO, context: Context, parse: _LinesParser) -> Iterator[Part]:
+    pieces = iter(lambda: stream.read(io.DEFAULT_BUFFER_SIZE * 64), b"")
+    lines = _Lines((line, True) for line, _ in cut_lines(pieces))
+    return (parse(batch, context) for batch in _batches(lines))
+
+
+def _whole(path: Path, mark: Mark | None, context: Context, parse: _DocumentParser) -> Iterator[_Step]:
+    """The whole file, if its content is another than when it was last taken; a refused file is tried again."""
+    new = {"digest": digest(path)}
+    if mark == new:
         return
-    tail = _Tail(start["lines"])
-    for lines in _batched(tail.whole_lines(cut_lines(stretch(path, start["bytes"], size), start["lines"] + 1))):
-        yield parse(lines, context), None
-    waiting = size - start["bytes"] - tail.finished_bytes(path, start["bytes"], size) if tail.unfinished else 0
-    if tail.unfinished:
-        yield _one_rejected(_unfinished(tail.unfinished, context)), None
-    yield Part(read=0), _mark(path, size - waiting, tail.line_ends, waiting)
+    document = Document(path)
+    try:
+        parts = [_empty(context)] if path.stat().st_size == 0 else list(parse(_buffered(document), context))
+    except UnusableFile as error:
+        parts = [] if document.is_broken else [_refused(error, context)]
+        new = {**new, "refused": not document.is_broken}
+    if document.is_broken:
+        parts.append(_truncated(document.intact_bytes, context))
+    yield from ((part, None) for part in parts)
+    yield Part(read=0), new
+
+
+def _buffered(document: Document) -> BinaryIO:
+    return io.BufferedReader(document, buffer_size=1 << 20)
+
+
+def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    remaining = iter(lines)
+    return iter(lambda: list(itertools.islice(remaining, LINES_A_BATCH)), [])
+
+
+def _is_as_marked(path: Path, mark: Mark) -> bool:
+    """Whether a file still is (or, if plain lines, still begins with) what was read of it."""
+    if "bytes" not in mark:
+        return digest(path) == mark["digest"]
+    read = mark["bytes"] + mark["waiting"]
+    return path.stat().st_size >= read and prefix_digest(path, read) == mark["digest"]
+
+
+def _is_finished(path: Path) -> bool:
+    return not path.name.startswith(".") and not path.name.endswith(_UNFINISHED_NAMES)
+
+
+def _batch(part: Part, cursor: dict[str, Any]) -> Batch:
+    return Batch(part.rows, part.removals, part.rejected, part.read, part.out_of_scope, cursor)
+
+
+def _one_rejected(context: Context, where: int | str, rule: str, reason: str, **known: str | None) -> Part:
+    return Part(read=1, rejected=[Rejected(context.position(where), rule, reason, **known)])
+
+
+def _empty(context: Context) -> Part:
+    return _one_rejected(context, 0, "empty_file", "the file is empty: deliver it again with its records, or remove it")
+
+
+def _refused(error: UnusableFile, context: Context) -> Part:
+    return _one_rejected(context, 0, error.rule, str(error), field=error.field)
+
+
+def _truncated(intact_bytes: int, context: Context) -> Part:
+    reason = (
+        f"the compressed file breaks off after {intact_bytes} bytes of content: what came before was read; deliver it whole"
+    )
+    return _one_rejected(context, f"byte {intact_bytes}", "truncated_file", reason)
+
+
+def _unfinished(line: Line, context: Context) -> Part:
+    if line.too_long:
+        reason = "the line is longer than 1 MiB: split it, or check that each record ends with a newline"
+        return _one_rejected(context, line.number, "line_too_long", reason)
+    reason = "the last line is not a complete record: it is read as soon as the rest of it is there"
+    record = line.data.decode("utf-8", "replace")
+    return _one_rejected(context, line.number, "unfinished_line", reason, record=record)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -149,7 +149,7 @@ class Context:
         return self.door.pseudonym(kind, identity(platform or self.id_space, record_id))
 
     def is_implausible(self, at: datetime) -> bool:
-        """Whether a time lies before `earliest` or after `latest`; such records go to quarantine as `implausible_date`."""
+        """Whether a time lies outside earliest..latest; such records go to quarantine as `implausible_date`."""
         return not self.earliest <= at <= self.latest
 
 
@@ -162,6 +162,7 @@ class Line:
     too_long: bool = False
 
 
+@runtime_checkable
 class LineParser(Protocol):
     """Reads formats with one record a line (JSON Lines)."""
 

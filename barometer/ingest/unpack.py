@@ -105,7 +105,8 @@ class Document(io.RawIOBase):
         self._pieces = unpacked(path)
         self._ready = b""
         self._held = b""
-        self.broken_after: int | None = None
+        self.is_broken = False
+        self.intact_bytes = 0
 
     def readable(self) -> bool:
         return True
@@ -124,7 +125,7 @@ class Document(io.RawIOBase):
         try:
             piece = next(self._pieces, None)
         except BrokenArchive as broken:
-            self.broken_after, self._held = broken.intact_bytes, b""
+            self.is_broken, self.intact_bytes, self._held = True, broken.intact_bytes, b""
             return False
         if piece is None:
             self._ready, self._held = self._held, b""

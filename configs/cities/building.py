@@ -1,4 +1,4 @@
-"""What the builders of city folders share: boundaries simplified as one coverage, neighbours, files written the same way.
+"""What the builders of city folders share: boundaries simplified as one coverage, neighbours, files written alike.
 
 Not used at run time: a city's `build.py` makes the folder's data files from the published ones, and they are committed.
 """
@@ -39,17 +39,20 @@ def read_areas(path: Path, code: str, name: str) -> list[Area]:
 
 
 def in_metres(geometries: Sequence[BaseGeometry]) -> np.ndarray:
-    """Geometries on a local plane: metres east and north, true to scale at the middle latitude."""
-    return _scaled(geometries, METRES_PER_DEGREE * math.cos(_middle(geometries)), METRES_PER_DEGREE)
+    """Geometries on a local plane: metres east and north, true to scale at their middle latitude."""
+    scale = _metres_per_degree(geometries)
+    return shapely.transform(np.asarray(geometries), lambda xy: xy * scale)
 
 
-def _middle(geometries: Sequence[BaseGeometry]) -> float:
+def in_degrees(planes: Sequence[BaseGeometry], *, like: Sequence[BaseGeometry]) -> np.ndarray:
+    """The way back from `in_metres(like)`."""
+    scale = _metres_per_degree(like)
+    return shapely.transform(np.asarray(planes), lambda xy: xy / scale)
+
+
+def _metres_per_degree(geometries: Sequence[BaseGeometry]) -> np.ndarray:
     _, south, _, north = shapely.total_bounds(geometries)
-    return math.radians((south + north) / 2)
-
-
-def _scaled(geometries: Sequence[BaseGeometry], east: float, north: float) -> np.ndarray:
-    return shapely.transform(np.asarray(geometries), lambda xy: xy * [east, north])
+    return METRES_PER_DEGREE * np.array([math.cos(math.radians((south + north) / 2)), 1.0])
 
 
 def simplified(areas: Sequence[Area], tolerance_m: float) -> list[Area]:
@@ -58,10 +61,9 @@ def simplified(areas: Sequence[Area], tolerance_m: float) -> list[Area]:
     A vertex goes when the triangle it makes with its neighbours is smaller than `tolerance_m` squared.
     """
     originals = [area.geometry for area in areas]
-    east = METRES_PER_DEGREE * math.cos(_middle(originals))
-    thinned = shapely.coverage_simplify(in_metres(originals), tolerance_m)
-    degrees = shapely.transform(thinned, lambda xy: np.round(xy / [east, METRES_PER_DEGREE], DECIMALS))
-    return [Area(area.code, area.name, shape) for area, shape in zip(areas, degrees, strict=True)]
+    thinned = in_degrees(shapely.coverage_simplify(in_metres(originals), tolerance_m), like=originals)
+    rounded = shapely.transform(thinned, lambda xy: np.round(xy, DECIMALS))
+    return [Area(area.code, area.name, geometry) for area, geometry in zip(areas, rounded, strict=True)]
 
 
 def neighbours(areas: Sequence[Area], geography: str, least_border_m: float = 1.0) -> pl.DataFrame:

@@ -36,8 +36,13 @@ def pseudonyms(ids: pl.Series, kind: PseudonymKind, context: Context) -> pl.Seri
 
 
 def optional(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """The column, or nothing where the file has none."""
+    """The column, or a null where the file has none, for use beside other columns."""
     return pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name)
+
+
+def column(frame: pl.DataFrame, name: str) -> pl.Series:
+    """The column, or as many empty cells where the file has none."""
+    return frame[name] if name in frame.columns else pl.Series(name, [None] * frame.height, dtype=pl.String)
 
 
 def number(text: pl.Expr) -> pl.Expr:

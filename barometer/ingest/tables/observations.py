@@ -18,7 +18,7 @@ from pydantic import Field
 from barometer.ingest.source import POSITION, Context, Part, UnusableFile, incoming_schema
 from barometer.ingest.tables.areas import AREA, impossible_point, unknown_area, with_area_of_point, with_area_of_text
 from barometer.ingest.tables.cells import Block, read_blocks
-from barometer.ingest.tables.columns import number, optional, pseudonyms
+from barometer.ingest.tables.columns import column, number, optional, pseudonyms
 from barometer.ingest.tables.options import Options, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
 from barometer.ingest.tables.times import ISO_FORMATS, parsed_time
@@ -156,13 +156,13 @@ def _placed(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
 def _identified(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Add pseudonyms: of the record, of the observer, and of the session (a place, a window, and who observed it)."""
     where = pl.coalesce(optional(frame, "name"), pl.col("area" if "area" in frame.columns else "location"))
-    observer = optional(frame, "surveyor")
+    observer = column(frame, "surveyor")
     session = pl.concat_str(
-        pl.lit("session"), where.fill_null(""), _STARTED, _ENDED, observer.fill_null(""), separator="/"
+        pl.lit("session"), where.fill_null(""), _STARTED, _ENDED, pl.lit(observer.fill_null("")), separator="/"
     )
     return frame.with_columns(
         pseudonyms(frame["id"], "record", context).alias(SUBJECT),
-        pseudonyms(frame.select(observer).to_series(), "observer", context).alias(AUTHOR),
+        pseudonyms(observer, "observer", context).alias(AUTHOR),
         pseudonyms(frame.select(session).to_series(), "record", context).alias("_session"),
     )
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from barometer.ingest.source import POSITION, Context, Part, incoming_schema
 from barometer.ingest.tables.areas import AREA, unknown_area, with_area_of_text
 from barometer.ingest.tables.cells import Block, read_blocks
-from barometer.ingest.tables.columns import number, optional, pseudonyms, with_plain_names
+from barometer.ingest.tables.columns import column, number, optional, pseudonyms, with_plain_names
 from barometer.ingest.tables.options import Options, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
 from barometer.ingest.tables.times import ISO_FORMATS, parsed_time
@@ -64,7 +64,7 @@ def _derived(frame: pl.DataFrame, options: ReportOptions, context: Context) -> p
 
 def _identified(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
     own = pl.concat_str(pl.col("rater", "area", "date").fill_null(""), separator="/")
-    record = frame.select(pl.coalesce(optional(frame, "id"), own)).to_series()
+    record = frame.select(pl.coalesce(column(frame, "id"), own)).to_series()
     return frame.with_columns(
         pseudonyms(record, "record", context).alias(SUBJECT),
         pseudonyms(frame["rater"], "rater", context).alias(AUTHOR),
@@ -82,10 +82,8 @@ def _faults(context: Context) -> list[Fault]:
         implausible(_AT, context, field="date"),
         Fault("invalid_scale", "scale", ~(pl.col(_LOWEST) < pl.col(_HIGHEST)), _SCALE_ADVICE),
         Fault("invalid_scale", "scale", pl.col(_LOWEST).is_null(), _SCALE_ADVICE),
-        Fault("invalid_rating", "rating", ~is_number, "the rating is no number"),
-        Fault(
-            "rating_outside_scale", "rating", ~on_scale, "the rating lies outside its scale; mend the rating or scale"
-        ),
+        Fault("invalid_rating", "rating", ~is_number, "the rating is no number; write it in figures"),
+        Fault("rating_outside_scale", "rating", ~on_scale, "the rating lies outside its scale; mend one of them"),
     ]
 
 
@@ -107,7 +105,7 @@ def _reports(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
 
 
 def _masked(frame: pl.DataFrame, context: Context) -> pl.Series:
-    reasons = frame.select(optional(frame, "reason")).to_series()
+    reasons = column(frame, "reason")
     stated = reasons.drop_nulls().unique(maintain_order=True).to_list()
     masked = dict(zip(stated, context.door.mask(stated), strict=True))
     return reasons.replace_strict(masked, default=None, return_dtype=pl.String).alias("reason")

@@ -1,0 +1,1 @@
+"""posts -> labels and rumours."""

@@ -1,0 +1,58 @@
+"""What every model is to the rest of the project, and how one is found by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from barometer.classify.linear import KIND as LINEAR
+from barometer.classify.linear import read_linear
+from barometer.classify.manifest import Manifest, read_manifest
+from barometer.errors import BadConfiguration
+
+
+class Model(Protocol):
+    """Labels texts. A multi-task encoder and a linear model look the same from outside."""
+
+    @property
+    def name(self) -> str:
+        """Folder of the model under `models/`."""
+
+    @property
+    def version(self) -> str:
+        """Hash of all that decides a label."""
+
+    @property
+    def heads(self) -> Mapping[str, tuple[str, ...]]:
+        """What it labels -> the classes it may give."""
+
+    def predict(self, texts: Sequence[str]) -> pl.DataFrame:
+        """One row a text, in order: `trust, target, rumour, hostile`, then a probability (0-1) for every class.
+
+        A text's row does not depend on the texts beside it.
+        """
+
+
+_KINDS: dict[str, Callable[[Path, Manifest], Model]] = {LINEAR: read_linear}
+
+
+def load_model(name: str, models: Path) -> Model:
+    """Model `name` of the folder `models`, every file checked against its checksum; nothing in it is executed.
+
+    Raises `BadConfiguration` when there is no such model or its kind is unknown, `BadInput` when it is damaged.
+    """
+    manifest = read_manifest(name, models)
+    if manifest.kind not in _KINDS:
+        raise BadConfiguration(f"model {name}: kind {manifest.kind!r} is unknown here; known: {', '.join(_KINDS)}")
+    return _KINDS[manifest.kind](models / name, manifest)
+
+
+def predict_once(model: Model, texts: pl.Series) -> pl.DataFrame:
+    """`model.predict(texts)`, each distinct text labelled only once: copies and reposts cost nothing."""
+    distinct = texts.unique(maintain_order=True)
+    place = pl.DataFrame({"text": distinct}).with_row_index("place")
+    places = texts.rename("text").to_frame().join(place, on="text", how="left", maintain_order="left")["place"]
+    return model.predict(distinct.to_list())[places]

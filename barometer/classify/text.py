@@ -1,0 +1,26 @@
+"""How a post is put before a model: the same way when it is learnt from and when it is labelled."""
+
+from __future__ import annotations
+
+import html
+import re
+
+# Accounts, links, e-mails and names are masked at the door as @user, http, [email], [name] …; raw text is brought to that form.
+TOKEN_PATTERN = r"@user|\[\w+\]|#?\w[\w'’]*|[!?]+|[☀-➿\U0001F000-\U0001FAFF]"
+
+_LINK = re.compile(r"(?:https?://|www\.)\S+|\bhttps?\b", re.IGNORECASE)
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_ACCOUNT = re.compile(r"@[\w.:-]*\w(?:@[\w.-]*\w)?")
+_DIGITS = re.compile(r"\d+")
+_SPACE = re.compile(r"\s+")
+_REPEATED = re.compile(r"(\w)\1{3,}")
+# Longer posts are cut: no platform the project reads allows them, and one must not stall a night.
+MAXIMUM_CHARACTERS = 10_000
+
+
+def normalise(text: str) -> str:
+    """`text` in lower case, with links, e-mails, accounts and digits masked, entities resolved and spaces folded."""
+    plain = html.unescape(text[:MAXIMUM_CHARACTERS])
+    masked = _ACCOUNT.sub(" @user ", _EMAIL.sub(" [email] ", _LINK.sub(" http ", plain)))
+    lowered = _DIGITS.sub("0", masked.lower())
+    return _SPACE.sub(" ", _REPEATED.sub(r"\1\1\1", lowered)).strip()

@@ -1,0 +1,14 @@
+"""Posts of social media: one file a format. `PARSERS` is the register of them, by (signal, format)."""
+
+from __future__ import annotations
+
+from barometer.ingest.posts import bluesky, fourcat, mastodon, own, twitter
+from barometer.ingest.source import Parser
+
+PARSERS: dict[tuple[str, str], Parser] = {
+    ("posts", "jsonl"): own.PARSER,
+    ("posts", "jetstream"): bluesky.PARSER,
+    ("posts", "twitter_v1"): twitter.PARSER,
+    ("posts", "mastodon"): mastodon.PARSER,
+    ("posts", "fourcat"): fourcat.PARSER,
+}

@@ -1,0 +1,70 @@
+"""The page's two charts, as Altair makes them: a map of areas and a trend with intervals.
+
+They carry no data: the page's script fills the named data sets and parameters when a reader chooses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+AREA_COLOUR = "#0b5d7a"
+CITY_COLOUR = "#6b6b6b"
+TEXT_COLOUR = "#1f2933"
+SELECTED_COLOUR = "#d1006c"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+_WHO = alt.Scale(domain=["area", "city"], range=[AREA_COLOUR, CITY_COLOUR])
+
+
+def map_chart(*, height: int) -> dict[str, Any]:
+    """Vega-Lite specification. Data set `areas`: GeoJSON features with area, name, fill, shown; parameter `chosen`: an area."""
+    tooltip = [alt.Tooltip("name:N", title="Neighbourhood"), alt.Tooltip("shown:N", title="Figure")]
+    base = alt.Chart(alt.NamedData(name="areas"))
+    areas = base.mark_geoshape(stroke="#ffffff", strokeWidth=0.8, cursor="pointer", aria=False).encode(
+        fill=alt.Fill("fill:N", scale=None), tooltip=tooltip
+    )
+    outline = base.mark_geoshape(filled=False, stroke=SELECTED_COLOUR, strokeWidth=3, aria=False).transform_filter(
+        "datum.area === chosen"
+    )
+    chart = alt.layer(areas, outline).add_params(alt.param(name="chosen", value=""))
+    return _specification(chart.project(type="identity", reflectY=True), height)
+
+
+def trend_chart(*, height: int) -> dict[str, Any]:
+    """Vega-Lite specification. Data set `trend`: day, who (area or city), value, lower, upper, label, shown.
+
+    Parameters: `lowest`, `highest` (ends of the value axis), `is_share` (its labels).
+    """
+    params = [alt.param(name="lowest", value=0), alt.param(name="highest", value=1), alt.param(name="is_share", value=True)]
+    base = alt.Chart(alt.NamedData(name="trend")).encode(
+        x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap=True)),
+        color=alt.Color("who:N", scale=_WHO, legend=None),
+    )
+    axis = alt.Axis(labelExpr="is_share ? format(datum.value, '.0%') : format(datum.value, '~r')", tickCount=5)
+    scale = alt.Scale(domain=[alt.ExprRef("lowest"), alt.ExprRef("highest")], nice=True)
+    band = base.mark_area(opacity=0.16, line=False, aria=False).encode(
+        y=alt.Y("lower:Q", title=None, axis=axis, scale=scale), y2="upper:Q"
+    )
+    bars = base.mark_rule(opacity=0.55, strokeWidth=1.5, aria=False).encode(y="lower:Q", y2="upper:Q")
+    line = base.mark_line(strokeWidth=2.5, aria=False).encode(y="value:Q", strokeDash=_dash())
+    points = base.mark_point(filled=True, size=70, opacity=1, aria=False).encode(
+        y="value:Q",
+        shape=alt.Shape("who:N", scale=alt.Scale(domain=["area", "city"], range=["circle", "square"]), legend=None),
+        tooltip=[alt.Tooltip("label:N", title="Place"), alt.Tooltip("period:N", title="Period"), alt.Tooltip("shown:N", title="Figure")],
+    )
+    return _specification(alt.layer(band, bars, line, points).add_params(*params), height)
+
+
+def _dash() -> alt.StrokeDash:
+    """City and neighbourhood differ by more than colour."""
+    return alt.StrokeDash("who:N", scale=alt.Scale(domain=["area", "city"], range=[[1, 0], [6, 4]]), legend=None)
+
+
+def _specification(chart: alt.LayerChart, height: int) -> dict[str, Any]:
+    styled = chart.properties(width="container", height=height).configure(font=_FONT, background="transparent")
+    styled = styled.configure_view(stroke=None).configure_axis(
+        labelColor=TEXT_COLOUR, labelFontSize=13, gridColor="#e3e7ea", domainColor="#9aa5b1", tickColor="#9aa5b1"
+    )
+    specification: dict[str, Any] = styled.to_dict()
+    return specification

@@ -1,0 +1,139 @@
+"""`datapackage.json`: what each file holds, in the Data Package standard, version 2 (https://datapackage.org)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from barometer.release import icc
+from barometer.release.content import Content
+from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
+from barometer.release.manifest import sha256
+from barometer.night import Night
+from barometer.tables import TABLES
+
+PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
+LICENCE = {
+    "name": "CC-BY-4.0",
+    "title": "Creative Commons Attribution 4.0 International",
+    "path": "https://creativecommons.org/licenses/by/4.0/",
+}
+_FIELD_TYPES = {
+    pl.String: "string",
+    pl.Int64: "integer",
+    pl.Float64: "number",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+    pl.Datetime: "datetime",
+}
+_KEPT = f"; counts of people to the nearest {ROUNDING_BASE}, empty where withheld (fewer than {MINIMUM_PERSONS} or in need of cover)"
+_MEANINGS = {
+    "area_name": "name of the area",
+    "missing_reason": "why there is no number here",
+    "index": "index of the Intercultural Cities Index",
+    "sub_index": "field of the intercultural lens",
+    "name": "name of the index or field",
+    "core": "score on the core questions",
+    "extended": "score on the extended questions",
+    "note": "what the city did not provide",
+}
+_UNITS = {"core": "0-100", "extended": "0-100"}
+_COUNTS = ("n", "effective_n", "records", "voices")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One data file: `table` is the declared table its columns come from, if any."""
+
+    name: str
+    file: str
+    title: str
+    mediatype: str
+    frame: pl.DataFrame | None = None
+    table: str | None = None
+    key: tuple[str, ...] = ()
+
+
+def data_package(folder: Path, content: Content, night: Night) -> dict[str, Any]:
+    """The descriptor of the data files in `folder`."""
+    kind = "Synthetic " if content.is_synthetic else ""
+    return {
+        "$schema": PROFILE,
+        "name": f"social-trust-{night.run_id.replace('_', '-')}",
+        "id": f"urn:social-trust-barometer:{night.run_id}",
+        "title": f"{kind}social trust indicators of {night.city.name}, night of {night.night.isoformat()}",
+        "description": _description(content),
+        "version": night.night.isoformat(),
+        "created": night.issued_at.isoformat(),
+        "keywords": ["social trust", "neighbourhoods", "small area statistics", *(["synthetic"] if kind else [])],
+        "contributors": [{"title": night.city.name, "roles": ["publisher"]}],
+        "licenses": [LICENCE],
+        "sources": [{"title": line} for line in night.city.attribution],
+        "synthetic": content.is_synthetic,
+        "resources": [_descriptor(folder, resource, night) for resource in _resources(content, night)],
+    }
+
+
+def _description(content: Content) -> str:
+    warning = "SYNTHETIC: made by a simulation; says nothing of real people. " if content.is_synthetic else ""
+    return (
+        f"{warning}Trust indicators per neighbourhood and period, each with its error, or the reason why it is missing. "
+        f"Cells with fewer than {MINIMUM_PERSONS} respondents or authors are withheld, and so are those that would give them away."
+    )
+
+
+def _resources(content: Content, night: Night) -> list[Resource]:
+    key = TABLES["estimates"].key
+    coverage_key = tuple(name for name in TABLES["coverage"].key if name != "night")
+    scores = icc.icc_table(night.city)
+    return [
+        Resource("estimates", "estimates.csv", "Estimates", "text/csv", content.estimates, "estimates", key),
+        Resource("estimates-parquet", "estimates.parquet", "Estimates, as Parquet", "application/vnd.apache.parquet"),
+        Resource("estimates-geojson", "estimates.geojson", "Newest estimates with boundaries", "application/geo+json"),
+        Resource("coverage", "coverage.csv", "Who is heard", "text/csv", content.coverage, "coverage", coverage_key),
+        Resource("icc-index", "icc_index.csv", "Intercultural Cities Index (no measure of trust)", "text/csv", scores),
+        Resource("icc-index-json", "icc_index.json", "Intercultural Cities Index, as JSON", "application/json"),
+    ]
+
+
+def _descriptor(folder: Path, resource: Resource, night: Night) -> dict[str, Any]:
+    path = folder / resource.file
+    common = {
+        "name": resource.name,
+        "path": resource.file,
+        "title": resource.title,
+        "format": path.suffix.removeprefix("."),
+        "mediatype": resource.mediatype,
+        "bytes": path.stat().st_size,
+        "hash": f"sha256:{sha256(path)}",
+        "licenses": [LICENCE],
+    }
+    if resource.frame is None:
+        return common
+    return common | {"type": "table", "encoding": "utf-8", "schema": _schema(resource, resource.frame)}
+
+
+def _schema(resource: Resource, frame: pl.DataFrame) -> dict[str, Any]:
+    fields = [_field(resource, name, dtype) for name, dtype in frame.schema.items()]
+    schema = {"fieldsMatch": ["exact"], "missingValues": [""], "fields": fields}
+    return schema | ({"primaryKey": list(resource.key)} if resource.key else {})
+
+
+def _field(resource: Resource, name: str, dtype: pl.DataType) -> dict[str, Any]:
+    declared = {column.name: column for column in TABLES[resource.table].columns} if resource.table else {}
+    meaning = declared[name].meaning if name in declared else _MEANINGS[name]
+    unit = declared[name].unit if name in declared else _UNITS.get(name, "")
+    field: dict[str, Any] = {
+        "name": name,
+        "type": _FIELD_TYPES[dtype.base_type()],
+        "description": meaning + (_KEPT if name in _COUNTS else ""),
+    }
+    return field | ({"unit": unit} if unit else {}) | _constraints(name, declared)
+
+
+def _constraints(name: str, declared: dict[str, Any]) -> dict[str, Any]:
+    is_required = name in declared and not declared[name].nullable and name not in (*_COUNTS, "missing_reason")
+    return {"constraints": {"required": True}} if is_required else {}
