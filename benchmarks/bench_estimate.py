@@ -85,8 +85,10 @@ def make_survey(rng: Rng, night: Night) -> tuple[pl.DataFrame, pl.DataFrame]:
     )  # fmt: skip
     frames = [_answers_of(rng, ids, item, areas) for item in _items(night)]
     for margin in city.margins["margin"].unique().sort().to_list():
-        categories = city.margins.filter(pl.col("margin") == margin)["category"].unique().sort().to_list()
-        chosen = rng.choice(categories, RESPONDENTS)
+        of_margin = city.margins.filter(pl.col("margin") == margin)
+        persons = of_margin.group_by("category").agg(pl.col("persons").sum()).sort("category")
+        chances = persons["persons"].to_numpy() / persons["persons"].sum()
+        chosen = rng.choice(persons["category"].to_list(), RESPONDENTS, p=chances)
         frames.append(
             _frame("answers", {"response": ids, "respondent": ids, "item": f"group.{margin}", "category": chosen})
         )

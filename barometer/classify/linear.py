@@ -68,7 +68,7 @@ def calibrated(scores: Floats, temperature: float, shift: Floats) -> Floats:
 
 
 def word_vectoriser(**options: Any) -> TfidfVectorizer:
-    """TF-IDF of single words and pairs; see `characters_vectoriser` for the other half of the features."""
+    """TF-IDF of single words and pairs; see `character_vectoriser` for the other half of the features."""
     fixed = {"lowercase": False, "token_pattern": TOKEN_PATTERN, "sublinear_tf": True, "dtype": np.float32}
     return TfidfVectorizer(**{**fixed, "ngram_range": (1, 2), **options})
 

@@ -67,26 +67,25 @@ def _tally(rows: pl.DataFrame, heard: Heard, *, by: list[str]) -> pl.DataFrame:
 
 
 def _groups(city: City) -> pl.DataFrame:
-    """geography, area, margin, category, population of every group: as the city states it, empty where it does not."""
-    # A margin of households says how many homes there are, not how many people could have been heard.
-    persons = pl.when(pl.col("unit") == "persons").then("persons")
-    margins = city.margins.select("margin", "category", "area", population=persons)
-    kinds = margins.select("margin", "category").unique()
-    local = kinds.join(places(city).select(PLACE), how="cross")
-    stated = at_every_place(margins.drop_nulls("area"), city)
-    whole = margins.filter(pl.col("area").is_null()).with_columns(geography=pl.lit(WHOLE_CITY), area=pl.lit(city.id))
-    known = (
-        pl.concat([whole, stated], how="diagonal")
-        .with_columns(is_stated=pl.int_range(pl.len()) < whole.height)
-        .group_by(*PLACE, "margin", "category")
-        # What is stated for the whole city goes before what its neighbourhoods add up to.
-        .agg(
-            population=pl.when(pl.col("is_stated").any())
-            .then(pl.col("population").filter(pl.col("is_stated")).sum())
-            .otherwise(pl.col("population").sum())
-        )
+    """geography, area, margin, category, population of every group; population empty where the city states none.
+
+    What is stated for the whole city goes before what its neighbourhoods add up to. A margin of households says how
+    many homes there are, not how many people could have been heard.
+    """
+    group = [*PLACE, "margin", "category"]
+    persons = city.margins.filter(pl.col("unit") == "persons")
+    whole = persons.filter(pl.col("area").is_null()).with_columns(
+        geography=pl.lit(WHOLE_CITY), area=pl.lit(city.id), is_stated=pl.lit(value=True)
     )
-    return local.join(known, on=[*PLACE, "margin", "category"], how="left")
+    added_up = at_every_place(persons.drop_nulls("area"), city).with_columns(is_stated=pl.lit(value=False))
+    known = (
+        pl.concat([whole, added_up], how="diagonal")
+        .filter(pl.col("is_stated") == pl.col("is_stated").max().over(group))
+        .group_by(group)
+        .agg(population=pl.col("persons").sum())
+    )
+    kinds = city.margins.select("margin", "category").unique()
+    return kinds.join(places(city).select(PLACE), how="cross").join(known, on=group, how="left")
 
 
 def _finished(laid: pl.DataFrame, *, signal: str, group: pl.Expr) -> pl.DataFrame:

@@ -66,7 +66,7 @@ def _estimate_one(observations: pl.DataFrame, indicator: Indicator) -> pl.DataFr
     assert isinstance(measure, ObservedRate | ObservedShare)
     sessions = _sessions(observations, measure.counted)
     totals = rates(sessions) if isinstance(measure, ObservedRate) else shares(sessions)
-    totals = totals.with_columns(indicator=pl.lit(indicator.id), effective_n=pl.col("n") / pl.col("dispersion"))
+    totals = totals.with_columns(indicator=pl.lit(indicator.id))
     is_enough = pl.col("n") >= indicator.minimum_n
     enough = with_reliability(totals.filter(is_enough), by=("indicator", *PERIOD))
     cells = to_cells(pl.concat([enough, totals.filter(~is_enough)], how="diagonal"))

@@ -19,7 +19,8 @@ def rates(units: pl.DataFrame) -> pl.DataFrame:
 
     `units`: one row a session or week, columns geography, area, period_start, period_end, events, exposure (> 0).
     Quasi-Poisson with one rate a place and one dispersion a period and geography: phi = sum((y - mu)^2/mu) / df
-    (McCullagh & Nelder 1989, 6.2). Returns GROUP, value, n (units), events, dispersion, standard_error, lower, upper.
+    (McCullagh & Nelder 1989, 6.2). Returns GROUP, value, n (units), effective_n, events, dispersion, standard_error,
+    lower, upper.
     """
     expected = pl.col("events").sum().over(GROUP) / pl.col("exposure").sum().over(GROUP) * pl.col("exposure")
     totals = _totals(units.with_columns(misfit=_pearson(expected, expected)), "exposure")
@@ -53,7 +54,12 @@ def _pearson(expected: pl.Expr, variance: pl.Expr) -> pl.Expr:
 def _totals(units: pl.DataFrame, exposure: str) -> pl.DataFrame:
     totals = (
         units.group_by(GROUP, maintain_order=True)
-        .agg(pl.col("events", exposure, "misfit").sum(), n=pl.len())
+        .agg(
+            pl.col("events", exposure, "misfit").sum(),
+            n=pl.len(),
+            # Kish's effective number of units of unequal exposure.
+            effective_n=pl.col(exposure).sum() ** 2 / (pl.col(exposure) ** 2).sum(),
+        )
         .with_columns(value=pl.col("events") / pl.col(exposure))
     )
     return totals.join(_dispersions(totals, ["geography", *PERIOD]), on=["geography", *PERIOD], how="left").sort(GROUP)

@@ -24,11 +24,15 @@ from barometer.indicators import WHOLE_CITY, AnswerMean, AnswerScale, AnswerShar
 
 logger = logging.getLogger(__name__)
 
-# A variance from fewer degrees of freedom than this is too uncertain to be a neighbourhood's own: the wave's pooled
-# design effect is used instead (a generalised variance function, Wolter 2007, ch. 7).
-FEWEST_DF = 4
+# A variance from fewer degrees of freedom than this is too uncertain to be a neighbourhood's own, and publishing where
+# it happens to be small would flatter. The wave's pooled effect of clustering is used instead (a generalised variance
+# function, Wolter 2007, ch. 7), times what the neighbourhood's own unequal weights cost (Gabler, Haeder & Lahiri 1999).
+FEWEST_DF = 20
 GROUP_PREFIX = "group."
 AREA_MARGIN = "area"
+# Weighted means of answers that are all alike come out a last digit off; differences below this are none.
+_DECIMALS = 12
+_NO_VARIANCE = 1e-12
 # No weight may be more than so many times the mean weight.
 TRIM_RATIO = 5.0
 # Columns of a wave's sample beside each indicator's score: the score with gaps filled, and where there is none.
@@ -38,7 +42,7 @@ _FILLED, _SCORED = "filled ", "is scored "
 def waves(respondents: pl.DataFrame) -> pl.DataFrame:
     """Each wave's period: wave, period_start, period_end (first and last day answered), sorted.
 
-    Waves of exactly the same days (one survey fielded in two ways) are one period, whose respondents are pooled.
+    A wave is known by its name: sources that share one field the same wave. Waves of exactly the same days (one survey fielded in two ways) are one period, whose respondents are pooled.
     """
     spans = respondents.group_by("wave").agg(period_start=pl.col("day").min(), period_end=pl.col("day").max())
     return spans.sort(*PERIOD, "wave")
@@ -218,7 +222,8 @@ def _design_based(wave: Weighted, indicator: str, *, by: str | None) -> pl.DataF
     assert isinstance(estimated, svy.Estimate), "one variable gives one estimate"
     means = estimated.to_polars()
     spread = _spread(_data(wave).filter(pl.col(is_scored)), filled, wave.weight_column, by)
-    means = means.select(*([by] if by else []), value="est", taylor="se", df=pl.col("df").cast(pl.Float64))
+    value = pl.col("est").round(_DECIMALS)
+    means = means.select(*([by] if by else []), value=value, taylor="se", df=pl.col("df").cast(pl.Float64))
     return means.join(spread, on=by, how="inner").sort(by) if by else pl.concat([means, spread], how="horizontal")
 
 
@@ -259,23 +264,24 @@ def _variances(domains: pl.DataFrame) -> Array:
     """Variance of the answers in each domain; the domains' mean variance where a domain's answers are all alike."""
     own = domains["variance"].fill_nan(None)
     pooled = domains.select((own * pl.col("n")).sum() / pl.col("n").filter(own.is_not_null()).sum()).item()
-    alike = (own.fill_null(0.0) <= 0).to_numpy()
+    alike = (own.fill_null(0.0) <= _NO_VARIANCE).to_numpy()
     return np.where(alike, pooled or 0.0, own.fill_null(0.0).to_numpy())
 
 
 def _design_effects(domains: pl.DataFrame) -> tuple[Array, Array]:
-    """Design effect of each domain and the degrees of freedom behind it: its own, or the pooled one."""
+    """Design effect and degrees of freedom of each domain: its own, or its weights' times the pooled clustering's."""
     n, variance = as_floats(domains, "n"), domains["variance"].fill_nan(None).fill_null(0.0).to_numpy()
     df = domains["df"].fill_nan(None).fill_null(0.0).to_numpy()
     taylor = domains["taylor"].fill_nan(None).fill_null(0.0).to_numpy()
     simple = np.where(n > 0, variance / n, 0.0)
-    is_known = (df >= 1) & (simple > 0) & (taylor > 0)
-    own = np.divide(taylor**2, simple, out=as_floats(domains, "kish").copy(), where=is_known)
+    kish = as_floats(domains, "kish")
+    is_known = (df >= 1) & (variance > _NO_VARIANCE) & (taylor > 0)
+    own = np.divide(taylor**2, simple, out=kish.copy(), where=is_known)
     pooled_df = float(df[is_known].sum())
-    pooled = max(float((own * df)[is_known].sum() / pooled_df), 1.0) if pooled_df else own
+    clustering = max(float((own / kish * df)[is_known].sum()) / pooled_df, 1.0) if pooled_df else 1.0
     is_own = is_known & (df >= FEWEST_DF)
     borrowed_df = pooled_df if pooled_df else np.maximum(n - 1, 1)
-    return np.where(is_own, own, pooled), np.where(is_own, df, borrowed_df)
+    return np.where(is_own, own, kish * clustering), np.where(is_own, df, borrowed_df)
 
 
 def _share_interval(share: Array, error: Array, df: Array, effective_n: Array) -> Interval:

@@ -20,17 +20,19 @@ UNKNOWN = "not stated"
 
 _WEIGHT = "weight"
 _RAKED = "raked_weight"
-_TOLERANCE = 1e-6
+_TRIMMED = "trimmed_weight"
+_TOLERANCE = 1e-5
 _SWEEPS = 500
-_TRIM_CYCLES = 25
+_TRIM_CYCLES = 100
 
 
 @dataclass(frozen=True)
 class Weighted:
     """A wave as a `svy` sample bound to its design, and what became of its weights.
 
-    `outcome`: raked, raked_untrimmed (margins and the cap on weights cannot both hold), unraked (no margin of the city
-    was asked), not_converged (no weights meet the margins: no estimate of the wave may be shown).
+    `outcome`: raked; raked_then_trimmed (margins and cap cannot both hold, so the cap is kept and the margins are met
+    only nearly); unraked (no margin of the city was asked); not_converged (no weights meet the margins: no estimate of
+    the wave may be shown).
     """
 
     sample: svy.Sample
@@ -39,7 +41,7 @@ class Weighted:
     @property
     def weight_column(self) -> str:
         """Name of the column of the sample's data that holds the final weights."""
-        return _WEIGHT if self.outcome in ("unraked", "not_converged") else _RAKED
+        return str(self.sample.design.wgt)
 
 
 def bind_design(respondents: pl.DataFrame) -> svy.Sample:
@@ -68,32 +70,39 @@ def rake(respondents: pl.DataFrame, margins: Mapping[str, Mapping[str, float]], 
     sample = bind_design(respondents.with_columns([column for name, column, _ in fitted if name in shares]))
     if not shares:
         return Weighted(sample, "unraked")
-    for outcome, trimming in (("raked", _trimming(trim_ratio)), ("raked_untrimmed", None)):
-        try:
-            return Weighted(_rake_once(sample, shares, trimming), outcome)
-        except WeightingError:
-            continue
-    return Weighted(sample, "not_converged")
+    return _capped(sample, shares, cap=Threshold("mean", trim_ratio))
 
 
-def _trimming(ratio: float) -> TrimConfig:
-    return TrimConfig(upper=Threshold("mean", ratio), max_iter=_TRIM_CYCLES)
+def _capped(sample: svy.Sample, shares: Mapping[str, Mapping[str, float]], *, cap: Threshold) -> Weighted:
+    """Margins and cap together where both can hold; else the margins first and the cap last; else no convergence."""
+    together = _rake_once(sample, shares, TrimConfig(upper=cap, max_iter=_TRIM_CYCLES))
+    if together is not None:
+        return Weighted(together, "raked")
+    raked = _rake_once(sample, shares, None)
+    if raked is None:
+        return Weighted(sample, "not_converged")
+    trimmed = raked.weighting.trim(upper=cap, wgt_name=_TRIMMED, max_iter=_TRIM_CYCLES, on_nonconvergence="ignore")
+    return Weighted(trimmed, "raked_then_trimmed")
 
 
 def _rake_once(
     sample: svy.Sample, shares: Mapping[str, Mapping[str, float]], trimming: TrimConfig | None
-) -> svy.Sample:
+) -> svy.Sample | None:
+    """The raked sample, or None where no weights meet the shares (and the cap)."""
     targets: dict[str, dict[Category, Number]] = {}
     for margin, categories in shares.items():
         targets[margin] = {category: share for category, share in categories.items()}  # noqa: C416 (widens the key's type)
-    return sample.weighting.rake(
-        shares=targets,
-        wgt_name=_RAKED,
-        tol=_TOLERANCE,
-        max_iter=_SWEEPS,
-        trimming=trimming,
-        on_nonconvergence="error",
-    )
+    try:
+        return sample.weighting.rake(
+            shares=targets,
+            wgt_name=_RAKED,
+            tol=_TOLERANCE,
+            max_iter=_SWEEPS,
+            trimming=trimming,
+            on_nonconvergence="error",
+        )
+    except WeightingError:
+        return None
 
 
 def _fit_margin(

@@ -1,12 +1,14 @@
 """Posts of (nearly) the same text, and posts that only repeat another: both are reach, not more voices.
 
-Two texts are near copies when the Jaccard similarity of their sets of words reaches the city's threshold. A post joins the
-most similar first post of at most `WINDOW_DAYS` days before or after; without one it is a first post itself, and its group
-is the keyed hash of its text. Comparing with first posts only keeps a chain of small changes from becoming one group.
+Two texts are near copies when the Jaccard similarity of their sets of words reaches the city's threshold. A post joins
+the most similar first post of at most `WINDOW_DAYS` days before or after; without one it is a first post itself, and
+its group is the keyed hash of its text. Comparing with first posts only keeps a chain of small changes from becoming
+one group.
 
-Candidates are found exactly, by prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007): with
-words in one fixed order, two sets with Jaccard similarity t share a word among their first |x| - ceil(t |x|) + 1. Rarest
-words come first, so that few candidates have to be compared; unlike MinHash no copy is missed and nothing is random.
+Candidates are found exactly, by prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007):
+with words in one fixed order, two sets with Jaccard similarity t share a word among their first |x| - ceil(t |x|) + 1.
+Rarest words come first, so that few candidates have to be compared; unlike MinHash no copy is missed and nothing is
+random.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ LEAST_WORDS = 5
 _KIND = "duplicate"
 _WORD = re.compile(r"\w+")
 _REPOST_PREFIX = re.compile(r"^\s*RT\s+@\w[\w.\-]*\s*:?\s*", re.IGNORECASE)
-_NO_EARLIER = {"post": pl.String(), "created_at": UTC_TIME, "text": pl.String(), "duplicate_group": pl.String()}
+_IS_REPOST = r"(?i)^\s*RT\s+@\w"
+_COMPARED = {"post": pl.String(), "created_at": UTC_TIME, "text": pl.String(), "duplicate_group": pl.String()}
 
 
 class Pseudonyms(Protocol):
@@ -61,21 +64,18 @@ def mark_duplicates(
     groups = _groups(posts, earlier, similarity, pseudonyms)
     return posts.select(
         pl.col("post").replace_strict(groups, return_dtype=pl.String).alias("duplicate_group"),
-        (pl.col("repost_of").is_not_null() | pl.col("text").str.contains(_POLARS_REPOST)).alias("is_repost"),
+        (pl.col("repost_of").is_not_null() | pl.col("text").str.contains(_IS_REPOST)).alias("is_repost"),
     )
-
-
-_POLARS_REPOST = r"(?i)^\s*RT\s+@\w"
 
 
 def window(posts: pl.LazyFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The posts that `new` ones may be copies of: those within `WINDOW_DAYS` days of them."""
     if new.is_empty():
-        return pl.DataFrame(schema=_NO_EARLIER)
+        return pl.DataFrame(schema=_COMPARED)
     reach = timedelta(days=WINDOW_DAYS)
     first, last = new.select(pl.col("created_at").min() - reach, last=pl.col("created_at").max() + reach).row(0)
     near = pl.col("created_at").is_between(pl.lit(first, dtype=UTC_TIME), pl.lit(last, dtype=UTC_TIME))
-    return posts.filter(near).select(list(_NO_EARLIER)).collect()
+    return posts.filter(near).select(list(_COMPARED)).collect()
 
 
 def normalised(text: str) -> str:
@@ -90,9 +90,7 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / union if union else 1.0
 
 
-def _groups(
-    posts: pl.DataFrame, earlier: pl.DataFrame, similarity: float, pseudonyms: Pseudonyms
-) -> dict[str, str]:
+def _groups(posts: pl.DataFrame, earlier: pl.DataFrame, similarity: float, pseudonyms: Pseudonyms) -> dict[str, str]:
     new = sorted(_texts(posts), key=_order)
     first_posts = sorted(_first_posts(earlier, pseudonyms), key=_order)
     counts = Counter(word for text in [*new, *first_posts] for word in text.words)
@@ -147,9 +145,10 @@ class _FirstPosts:
             self._having[word].append(text)
 
     def most_similar(self, text: Text) -> Text | None:
-        """The first post that `text` is a near copy of: the most similar, then the earliest; None when there is none."""
+        """The first post that `text` is a near copy of: the most similar, then the earliest; None when none is."""
         candidates = {first.post: first for word in self._prefix(text.words) for first in self._having.get(word, ())}
-        alike = [(-jaccard(text.words, first.words), *_order(first)) for first in self._near(text, candidates.values())]
+        near = self._near(text, candidates.values())
+        alike = [(-jaccard(text.words, first.words), *_order(first)) for first in near]
         best = min(alike, default=None)
         return candidates[best[2]] if best is not None and -best[0] >= self._similarity else None
 

@@ -1,7 +1,7 @@
 """Which of the city's languages a post is in: py3langid, restricted to them.
 
-py3langid's naive Bayes with temperature-scaled probabilities (Lui and Baldwin 2012, "langid.py"; its version 0.4 divides
-log odds by the root of the text's length, which keeps short texts from being overconfident).
+py3langid's naive Bayes with temperature-scaled probabilities (Lui and Baldwin 2012, "langid.py"; its version 0.4
+divides log odds by the root of the text's length, which keeps short texts from being overconfident).
 A platform's own statement of the language is a prior, not an answer: people leave their settings as they found them.
 It multiplies that language's odds by `HINT_ODDS`, which settles near ties and never overrules a clear text.
 """
@@ -56,7 +56,7 @@ def language_identifier(languages: tuple[str, ...]) -> CityLanguages:
 
 
 def _model_code(tag: str) -> str:
-    primary = tag.split("-")[0].lower()
+    primary = tag.split("-", maxsplit=1)[0].lower()
     return _MODEL_CODES.get(primary, primary)
 
 
@@ -95,4 +95,4 @@ class CityLanguages:
         return {code: value / total for code, value in odds.items()}
 
     def _likeliest_of_the_city(self, words: str) -> float:
-        return round(max(p for code, p in self.every.rank(words) if code in self.tags), _DIGITS_KEPT)
+        return round(float(max(p for code, p in self.every.rank(words) if code in self.tags)), _DIGITS_KEPT)

@@ -19,16 +19,17 @@ NAME_MASK = "[name]"
 
 Span = tuple[int, int]
 
-# First alternative that matches wins: a link may hold an @, an @user@instance looks like an address from its second letter.
+# The first alternative that matches wins: a link may hold an @, and so does the address that @user@instance looks like.
 _NETWORK_NAMES = re.compile(
     r"""
-    (?P<url>    (?: (?<![a-z0-9+.\-]) [a-z][a-z0-9+.\-]{0,20}:// | \bwww\. | \bmailto: ) (?: [^\s<>"]* [^\s<>".,;:!?)\]}'’…] )?
+    (?P<url>    (?: (?<![a-z0-9+.\-]) [a-z][a-z0-9+.\-]{0,20}:// | \bwww\. | \bmailto: )
+                (?: [^\s<>"]* [^\s<>".,;:!?)\]}'’…] )?
               | (?<![\w.\-@]) (?: [a-z0-9\-]+\. )+ [a-z]{2,} / [^\s<>"]* )
   | (?P<account> (?<!\w) (?: [@＠] (?! \d{1,2} (?: [:.]\d\d )? \s? (?:am|pm)? \b ) \w (?: [\w.\-]* \w )? )+
               | (?<![\w/]) /?u/[\w\-]{3,}
               | \bdid:[a-z]+:[\w.:%\-]+
               | (?<![\w.\-]) [\w\-]+ \.bsky\.social\b )
-  | (?P<email>  (?<![\w.+%'\-]) [\w.+%'\-]+ \s? (?: @ | [\[(] \s?at\s? [\])] ) \s? [\w\-]+ (?: \.[\w\-]+ )+
+  | (?P<email>  (?<![\w.+%'\-]) [\w.+%'\-]+ (?: @ | \s? [\[(] \s?at\s? [\])] \s? ) [\w\-]+ (?: \.[\w\-]+ )+
               | (?<![\w.+%'\-]) [^\W\d][\w.+%'\-]* @ [^\W\d][\w\-]* )
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -39,10 +40,13 @@ _MASK_OF_KIND = {"url": URL_MASK, "account": ACCOUNT_MASK, "email": EMAIL_MASK}
 _POSTCODES: dict[str, re.Pattern[str]] = {
     # Outward and inward code; "M6 1st exit" is a motorway. Source: Royal Mail PAF Programmers' Guide, postcode formats.
     "GB": re.compile(
-        r"(?<![A-Za-z0-9])(?P<kept>[A-Za-z]{1,2}\d[A-Za-z\d]?)\s{0,2}(?!1st|2nd|3rd|\dth)\d[ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}(?![A-Za-z0-9])"
+        r"(?<![A-Za-z0-9])(?P<kept>[A-Za-z]{1,2}\d[A-Za-z\d]?)\s{0,2}"
+        r"(?!1st|2nd|3rd|\dth)\d[ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}(?![A-Za-z0-9])"
     ),
     # Five digits; without the country mark only before a capitalised locality, since "100 20" may be any two numbers.
-    "SE": re.compile(r"(?<!\w)(?:[Ss][Ee]-(?P<marked>\d{3})\s?\d{2}\b|(?P<kept>[1-9]\d{2})\s\d{2}(?=\s+[A-ZÅÄÖ][a-zåäö]))"),
+    "SE": re.compile(
+        r"(?<!\w)(?:[Ss][Ee]-(?P<marked>\d{3})\s?\d{2}\b|(?P<kept>[1-9]\d{2})\s\d{2}(?=\s+[A-ZÅÄÖ][a-zåäö]))"
+    ),
 }
 
 _MINIMUM_PHONE_DIGITS = 9
@@ -50,7 +54,8 @@ _MINIMUM_PHONE_DIGITS = 9
 _TRUNK_NUMBER = re.compile(r"(?<![\w.,£$€+])(?:\+|00|0)\d(?:[\s().\-]{0,2}\d){7,13}(?!\w)")
 _LONG_DIGIT_RUN = re.compile(r"(?<![\d.,])\d{9,}")
 _RING_THIS = re.compile(
-    r"\b(?:tel|phone|ring|call|text|mobile|mob|whatsapp)(?:\s+(?:me|us|on|no|number|at))*[\s.:]+(\d{5,8}|\d{3}[ \-]\d{3,4})\b",
+    r"\b(?:tel|phone|ring|call|text|mobile|mob|whatsapp)(?:\s+(?:me|us|on|no|number|at))*[\s.:]+"
+    r"(\d{5,8}|\d{3}[ \-]\d{3,4})\b",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\b(?:\d{1,2}[./\-]\d{1,2}[./\-]\d{2,4}|\d{4}-\d{2}-\d{2})\b")

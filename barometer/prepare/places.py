@@ -3,16 +3,17 @@
 Evidence, strongest first; the first kind that names one neighbourhood decides:
 
 1. a point, code or postcode, placed at the door (`received_posts.area`);
-2. the text: the city's names, aliases, nicknames and known misspellings (a spaCy PhraseMatcher, longest match, any case,
-   with or without accents, as words or hashtags);
+2. the text: the city's names, aliases, nicknames and known misspellings (a spaCy PhraseMatcher, longest match, any
+   case, with or without accents, as words or hashtags);
 3. the place the platform attached;
 4. the place the author's profile declares (where an account says it lives, not what a post is about).
 
-Two different neighbourhoods in one text, or a name that several share and nothing else settles, leave the post unplaced as
-"ambiguous": a weaker kind of evidence is then not asked, since the text itself says more than one thing.
-Not taken for a neighbourhood: the city's own name, a place's name behind a masked personal name ("[name] Thornton"), in
-front of a road's kind ("Thornton Road" leads to Thornton; a road that is itself in the gazetteer counts), or in front of a
-comma and another county or country ("Shipley, Derbyshire"); everyday words that are names too ("idle") in lower case.
+Two different neighbourhoods in one text, or a name that several share and nothing else settles, leave the post unplaced
+as "ambiguous": a weaker kind of evidence is then not asked, since the text itself says more than one thing.
+Not taken for a neighbourhood: the city's own name; a place's name behind a masked personal name ("[name] Thornton"), in
+front of a road's kind ("Thornton Road" leads to Thornton; a road that is itself in the gazetteer counts), or in front
+of a comma and another county or country ("Shipley, Derbyshire"); everyday words that are names too ("idle") in lower
+case.
 """
 
 from __future__ import annotations
@@ -32,31 +33,17 @@ from spacy.util import filter_spans
 
 from barometer.city import City
 from barometer.prepare.masks import NAME_MASK
+from barometer.prepare.words import words
 
 AMBIGUOUS = "ambiguous"
 NONE = "none"
 
-# How often evidence of a kind names the right neighbourhood. Points, codes and postcodes: only rounding and look-ups can
-# err. Text: measured on the sample city's written posts (tests/prepare/test_places.py). Platform and profile: judgement,
-# ordered after Hecht et al. 2011 ("Tweets from Justin Bieber's heart"), who found a third of declared places unusable.
+# How often evidence of a kind names the right neighbourhood. Points, codes and postcodes: only rounding and look-ups
+# can err. Text: measured on the sample city's written posts (tests/prepare/test_places.py). Platform and profile:
+# judgement, after Hecht et al. 2011 ("Tweets from Justin Bieber's heart"), a third of declared places unusable.
 CONFIDENCE = {"point": 0.99, "code": 0.97, "postcode": 0.9, "text": 0.9, "platform": 0.7, "profile": 0.5}
 # A nickname or misspelling is a guess about what was meant.
 _CONFIDENCE_OF_ALIAS = {"nickname": 0.8, "misspelling": 0.8}
-
-_ROADS = frozenset(
-    "road rd street st lane ln avenue ave drive terrace crescent close grove way gatan vägen road's rd's lane's".split()
-)
-# Where else places of the same names lie: counties, nations and cities that follow the name after a comma.
-_ELSEWHERE = frozenset(
-    "derbyshire nottinghamshire lancashire cheshire shropshire staffordshire lincolnshire norfolk suffolk essex kent sussex "
-    "surrey hampshire dorset devon cornwall somerset wiltshire berkshire oxfordshire buckinghamshire cambridgeshire "
-    "leicestershire northamptonshire warwickshire worcestershire gloucestershire herefordshire cumbria durham northumberland "
-    "merseyside manchester london liverpool birmingham scotland wales ireland england ontario canada australia "
-    "usa america texas california ohio pennsylvania massachusetts connecticut maine virginia zealand jamaica".split()
-)
-# Names of neighbourhoods that are English words: only a capital, a hashtag or a word that says where makes them a place.
-_ALSO_WORDS = frozenset("idle tong wyke town village green moor bank mount heights woods hill park".split())
-_WHERE = frozenset("in at from round around near to off up down outside of".split())
 
 _WORD_PARTS_OF_HASHTAG = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|_")
 _HASHTAG = re.compile(r"#(\w+)")
@@ -103,7 +90,7 @@ class Gazetteer:
         return matcher
 
     def place_in_texts(self, texts: Sequence[str], *, kind: str) -> list[Place]:
-        """The neighbourhood each text names; `kind` (text, platform, profile) is the evidence and caps the confidence."""
+        """The neighbourhood each text names; `kind` (text, platform or profile)  caps the confidence."""
         documents = self._language.pipe([_readable(text) for text in texts])
         return [self._place(document, kind) for document in documents]
 
@@ -126,8 +113,8 @@ class Gazetteer:
 def place_posts(city: City, posts: pl.DataFrame) -> pl.DataFrame:
     """Area, confidence and evidence of each post: frame [area, area_confidence, area_evidence], one row a post.
 
-    `posts` has area, area_evidence (what the door placed), text, platform_place and profile_place. Whatever is surer than
-    the city's `thresholds.place_confidence` places the post; anything below leaves it unplaced.
+    `posts` has area, area_evidence (what the door placed), text, platform_place and profile_place. What is at least
+    as sure as the city's `thresholds.place_confidence` places the post; anything below leaves it unplaced.
     """
     gazetteer = Gazetteer(city)
     at_door = [_at_door(area, kind) for area, kind in posts.select("area", "area_evidence").iter_rows()]
@@ -164,7 +151,8 @@ def _strongest(found: Iterable[Place], least: float) -> Place:
 def _meanings(city: City) -> dict[str, Meaning]:
     """Folded name -> what it means. Names of several words are also found written as one ("Holmewood")."""
     meanings: dict[str, Meaning] = {}
-    for alias, area, kind in city.aliases.select("alias", "area", "kind").iter_rows():
+    own = city.neighbourhoods.select(pl.col("name").alias("alias"), "area", pl.lit("name").alias("kind"))
+    for alias, area, kind in pl.concat([own, city.aliases.select("alias", "area", "kind")]).iter_rows():
         confidence = _CONFIDENCE_OF_ALIAS.get(kind, CONFIDENCE["text"])
         for spelling in _spellings(alias):
             known = meanings.get(spelling, Meaning(frozenset(), 0.0))
@@ -207,16 +195,16 @@ def _is_surname(span: Span) -> bool:
 
 
 def _is_road(span: Span) -> bool:
-    return span.end < len(span.doc) and span.doc[span.end].lower_ in _ROADS
+    return span.end < len(span.doc) and span.doc[span.end].lower_ in words("roads")
 
 
 def _is_elsewhere(span: Span) -> bool:
     after = span.doc[span.end : span.end + 2]
-    return len(after) == 2 and after[0].text in {",", "("} and after[1].lower_ in _ELSEWHERE
+    return len(after) == 2 and after[0].text in {",", "("} and after[1].lower_ in words("elsewhere")
 
 
 def _is_just_a_word(span: Span) -> bool:
-    if len(span) > 1 or span.text.lower() not in _ALSO_WORDS or span.text[0].isupper():
+    if len(span) > 1 or span.text.lower() not in words("neighbourhoods_that_are_words") or span.text[0].isupper():
         return False
     before = span.doc[span.start - 1].lower_ if span.start else ""
-    return before not in _WHERE | {"#"}
+    return before != "#" and before not in words("where")

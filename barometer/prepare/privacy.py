@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from barometer.city import City
-from barometer.prepare import words
 from barometer.prepare.keys import city_key
 from barometer.prepare.language import language_identifier
 from barometer.prepare.masks import mask_by_rule
 from barometer.prepare.names import NameMasker
+from barometer.prepare.words import words
 from barometer.settings import Settings
 
 PSEUDONYM_HEX_DIGITS = 32
@@ -35,7 +35,8 @@ _IDENTIFYING_FIELD = (
 )
 _IS_IDENTIFYING = re.compile(_IDENTIFYING_FIELD, re.IGNORECASE)
 _IDENTIFYING_PAIR = re.compile(
-    rf"""(?P<field>["']?\b{_IDENTIFYING_FIELD}["']?\s*[:=]\s*)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;}}\]"']+)""", re.IGNORECASE
+    rf"""(?P<field>["']?\b{_IDENTIFYING_FIELD}["']?\s*[:=]\s*)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;}}\]"']+)""",
+    re.IGNORECASE,
 )
 _OPAQUE_ID = re.compile(r"(?<![\w\-])(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{12,}|\d{6,}")
 # Names are found as words, so the cells of a row are set apart from each other.
@@ -60,7 +61,7 @@ class CityDoor:
         masked = {text: text for text in texts}
         unfinished = list(masked)
         while unfinished:
-            # Masks take words away and the model may then see more: again until nothing changes, so that it ends masked.
+            # Masks change what the model sees around a word: again until nothing changes, so that twice is once.
             after = self._masked_once([masked[text] for text in unfinished])
             changed = [text for text, now in zip(unfinished, after, strict=True) if masked[text] != now]
             masked.update(zip(unfinished, after, strict=True))
@@ -107,7 +108,7 @@ def city_door(city: City, settings: Settings) -> CityDoor:
         names=NameMasker(
             places=place_names(city),
             is_english=language_identifier(english_too).is_english,
-            has_capital_nouns=not words.LANGUAGES_WITH_CAPITAL_NOUNS.isdisjoint(city.languages),
+            has_capital_nouns=not words("languages_with_capital_nouns").isdisjoint(city.languages),
         ),
     )
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from barometer.ledger import Counts, passed_through, record, timed
-from barometer.ledger import WHOLE_STEP as ALL
+from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
 from barometer.night import Night
 from barometer.prepare.duplicates import mark_duplicates, window
 from barometer.prepare.language import find_languages
@@ -19,15 +18,15 @@ STEP = "prepare"
 def prepare(night: Night, door: CityDoor) -> Counts:
     """Make the night's `posts` from its `received_posts`; every one becomes a row. Running it again changes nothing.
 
-    Received posts are purged after the city's raw retention. Where none of the night are left, its posts stay as they are.
+    Received posts are purged after the raw retention. Where none of the night are left, its posts stay as they are.
     """
     with timed(night, STEP):
         received = _received(night)
         if received.is_empty():
-            return record(night, STEP, ALL, passed_through(_posts_of_the_night(night)))
+            return record(night, STEP, WHOLE_STEP, passed_through(_posts_of_the_night(night)))
         posts = _prepared(night, received, door)
         night.lake.replace("posts", posts, partition={"night": night.night})
-        return record(night, STEP, ALL, passed_through(posts.height))
+        return record(night, STEP, WHOLE_STEP, passed_through(posts.height))
 
 
 def _received(night: Night) -> pl.DataFrame:

@@ -273,10 +273,10 @@ def _value(item: Item, missing: pl.Expr) -> pl.Expr:
 def _category(group: Group, missing: pl.Expr) -> pl.Expr:
     """The category, null when there is none; a code listed as missing is never a category."""
     cell = pl.col(group.column)
-    named = _looked_up(cell, group.coding, pl.String()) if group.coding else cell
+    named = _looked_up(cell, group.coding, pl.String())
     if group.bands:
-        named = _band(cell.cast(pl.Float64, strict=False), group)
-    return pl.when(missing.is_null()).then(named)
+        named = pl.coalesce(named, _band(cell.cast(pl.Float64, strict=False), group))
+    return pl.when(missing.is_null()).then(named if group.coding or group.bands else cell)
 
 
 def _band(number: pl.Expr, group: Group) -> pl.Expr:

@@ -102,7 +102,7 @@ class Item(_Strict):
 
 
 class Group(_Strict):
-    """A grouping item: labels with a `coding` (label -> category), numbers in `bands`, or the label itself."""
+    """A grouping item: a `coding` (label -> category), numbers in `bands`, both (labels first), or the label itself."""
 
     column: ColumnName
     coding: Categories = {}
@@ -110,9 +110,7 @@ class Group(_Strict):
     missing: MissingCodes = {}
 
     @model_validator(mode="after")
-    def _is_one_way(self) -> Group:
-        if self.coding and self.bands:
-            raise ValueError("give a coding or bands, not both")
+    def _bands_rise(self) -> Group:
         if list(self.bands) != sorted(set(self.bands)):
             raise ValueError("bands must rise")
         return self

@@ -1,0 +1,113 @@
+"""The draft of a release: complete, as it would be published, waiting for a person."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from barometer.ledger import passed_through, record, timed
+from barometer.night import Night
+from barometer.release.content import Content, collect_content
+from barometer.release.files import write_files
+from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
+from barometer.release.package import data_package
+from barometer.release.site import render_page
+
+STEP = "release"
+PAGE = "index.html"
+SEAL = "draft.json"
+_STAGING = ".staging"
+_DISTRIBUTION = "social-trust-barometer"
+# The ledger is written after the draft, so its version says nothing of what the draft was made from.
+_NOT_AN_INPUT = "ledger"
+
+
+def draft_release(night: Night) -> Path:
+    """Write the draft of `night` to `<drafts>/<city>/<run id>/`, in place of an earlier one; returns that folder.
+
+    The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the release
+    would be unsafe (see `collect_content`).
+    """
+    with timed(night, STEP, "draft"):
+        content = collect_content(night)
+        target = draft_folder(night)
+        staged = fresh_folder(target.parent / _STAGING)
+        _write(staged, content, night)
+        _swap(staged, target)
+        _seal(night, target)
+        record(night, STEP, "draft", passed_through(content.estimates.height))
+        return target
+
+
+def draft_folder(night: Night) -> Path:
+    """Where the draft of `night` is."""
+    return night.settings.drafts / night.city.id / night.run_id
+
+
+def sealed_manifest_hash(night: Night) -> str | None:
+    """SHA-256 of the manifest of the draft that was made of `night`; none when none was made."""
+    seal = night.folder / SEAL
+    return str(json.loads(seal.read_text("utf-8"))["manifest_sha256"]) if seal.is_file() else None
+
+
+def fresh_folder(parent: Path) -> Path:
+    """A new empty folder below `parent`, on the disk the finished one will be renamed on."""
+    folder = parent / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _write(folder: Path, content: Content, night: Night) -> None:
+    write_files(folder, content, night.city)
+    package = data_package(folder, content, night)
+    (folder / "datapackage.json").write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (folder / PAGE).write_text(render_page(folder, content, night), "utf-8")
+    write_manifest(folder, _manifest(folder, content, night))
+
+
+def _manifest(folder: Path, content: Content, night: Night) -> dict[str, Any]:
+    files = file_hashes(folder)
+    models = content.estimates["model_version"].drop_nulls().unique().sort().to_list()
+    return {
+        "city": night.city.id,
+        "run_id": night.run_id,
+        "night": night.night.isoformat(),
+        "issued_at": night.issued_at.isoformat(),
+        "synthetic": content.is_synthetic,
+        "software": {"name": _DISTRIBUTION, "version": _software_version()},
+        "config_versions": content.estimates["config_version"].unique().sort().to_list(),
+        "model_versions": models,
+        "lake_versions": {t: v for t, v in sorted(night.lake.versions().items()) if t != _NOT_AN_INPUT},
+        "inputs_sha256": content.inputs_sha256,
+        "content_sha256": content_hash(files),
+        "approval": None,
+        "files": files,
+    }
+
+
+def _software_version() -> str:
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return "not installed as a package"
+
+
+def _swap(staged: Path, target: Path) -> None:
+    """Put `staged` in place of `target`. Killed in between, the old or the new draft is there, or none: never half of one."""
+    if target.exists():
+        old = fresh_folder(staged.parent)
+        target.rename(old / target.name)
+    staged.rename(target)
+    shutil.rmtree(staged.parent)
+
+
+def _seal(night: Night, draft: Path) -> None:
+    """Note, outside the draft, what was drafted: a folder that was altered or made by hand has no seal that fits."""
+    night.folder.mkdir(parents=True, exist_ok=True)
+    staged = night.folder / f".{SEAL}.{uuid.uuid4().hex}"
+    staged.write_text(json.dumps({"manifest_sha256": sha256(draft / MANIFEST)}) + "\n", "utf-8")
+    staged.replace(night.folder / SEAL)
