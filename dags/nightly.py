@@ -37,8 +37,8 @@ PARAMETERS = {
 def the_night() -> Any:
     """The night of the running task (barometer.night.Night)."""
     from barometer.night import open_night
-    from barometer.ops.nights import night_of
     from barometer.ops.cities import timezone_of
+    from barometer.ops.nights import night_of
 
     context = get_current_context()
     run, city_id = context["dag_run"], context["dag"].dag_id.removeprefix("nightly_")
@@ -60,6 +60,7 @@ def open_night() -> PokeReturnValue:
 
 def ingest(source_id: str) -> None:
     from barometer.ingest.run import ingest_source
+
     from barometer.prepare.privacy import city_door
 
     night = the_night()

@@ -1,8 +1,8 @@
 """Probabilities -> labels, the same way for every model, so that trust and its target never contradict each other.
 
 A model gives P(trust), and P(target | there is trust or distrust). The unconditional target follows:
-P(target = none) = P(trust = none), and P(target = c) = (1 - P(trust = none)) · P(c | not none). A post's target is `none`
-exactly when its trust is `none`; else it is the likeliest of the other classes.
+P(target = none) = P(trust = none), and P(target = c) = (1 - P(trust = none)) · P(c | not none).
+A post's target is `none` exactly when its trust is `none`; else it is the likeliest of the other classes.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def _log(probabilities: Floats) -> Floats:
 def _likeliest(probabilities: Floats, offsets: Floats, head: str) -> NDArray[np.intp]:
     if probabilities.shape[1] != len(LABEL_HEADS[head]):
         raise ValueError(f"head {head}: {probabilities.shape[1]} probabilities for {len(LABEL_HEADS[head])} classes")
-    return np.argmax(_log(probabilities) + offsets, axis=1)
+    return np.asarray(np.argmax(_log(probabilities) + offsets, axis=1), dtype=np.intp)
 
 
 def _likeliest_aimed(probabilities: Mapping[str, Floats], offsets: Mapping[str, Floats]) -> NDArray[np.intp]:
     scores = _log(probabilities["target"]) + offsets["target"]
     scores[:, TARGET_CLASSES.index(NONE)] = -np.inf
-    return np.argmax(scores, axis=1)
+    return np.asarray(np.argmax(scores, axis=1), dtype=np.intp)

@@ -1,7 +1,7 @@
 """TF-IDF of words and of characters within words, then one logistic regression a head.
 
-Kept as plain arrays (`weights.npz`, read with `allow_pickle=False`) and two lists of terms (`vocabulary.json`): nothing in a
-model folder can be executed, and anybody can read what the model knows.
+Kept as plain arrays (`weights.npz`, read with `allow_pickle=False`) and two lists of terms (`vocabulary.json`): nothing
+in a model folder can be executed, and anybody can read what the model knows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Terms:
 class Head:
     """One logistic regression. Scores = x·weights + bias; P = softmax(scores / temperature + shift).
 
-    `weights` is terms x classes, `bias` and `shift` one a class. `temperature` and `shift` calibrate (vector scaling, Guo et
-    al. 2017); decisions are taken on the scores before the shift, which are fitted as if every class were equally common.
+    `weights` is terms x classes, `bias` and `shift` one a class. `temperature` and `shift` calibrate (vector scaling,
+    Guo et al. 2017); decisions are taken on the scores before the shift, fitted as if classes were equally common.
     """
 
     weights: NDArray[np.float32]
@@ -102,7 +102,8 @@ class LinearModel:
     def features(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """n x terms, each half of unit length."""
         plain = [normalise(text) for text in texts]
-        return sparse.hstack([vectoriser.transform(plain) for vectoriser in self._vectorisers], format="csr")
+        halves = [vectoriser.transform(plain) for vectoriser in self._vectorisers]
+        return sparse.csr_matrix(sparse.hstack(halves, format="csr"))
 
     def predict(self, texts: Sequence[str]) -> pl.DataFrame:
         """One row a text: four labels and 17 probabilities (see `model.Model`)."""
@@ -130,20 +131,20 @@ def _frozen(make: Any, terms: Terms) -> TfidfVectorizer:
     return vectoriser
 
 
-def write_linear(model: LinearModel, folder: Path, *, settings: dict[str, Any]) -> Manifest:
+def write_linear(model: LinearModel, folder: Path, *, name: str, settings: dict[str, Any]) -> Manifest:
     """Write weights, vocabulary and manifest; the same model gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {"words.idf": model.words.idf, "characters.idf": model.characters.idf}
     for head, fitted in model.fitted.items():
         arrays |= {f"{head}.weights": fitted.weights, f"{head}.bias": fitted.bias}
-    np.savez_compressed(folder / WEIGHTS, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(folder / WEIGHTS, allow_pickle=False, **arrays)
     terms = {"words": model.words.terms, "characters": model.characters.terms}
     text = json.dumps(terms, ensure_ascii=False, separators=(",", ":"))
     (folder / VOCABULARY).write_text(text + "\n", encoding="utf-8")
     calibration = {head: {"temperature": h.temperature, "shift": list(h.shift)} for head, h in model.fitted.items()}
     return write_manifest(
         folder,
-        name=model.name,
+        name=name,
         kind=KIND,
         files=(WEIGHTS, VOCABULARY),
         settings={"calibration": calibration, **settings},

@@ -1,6 +1,6 @@
 """What a model folder says of itself: kind, classes, settings, and the checksum of every file it is read from.
 
-`models/<name>/manifest.json`. The version is a hash of all that changes a label, so two folders of one version label alike.
+`models/<name>/manifest.json`. The version is a hash of all that changes a label: folders of one version label alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _VERSION_DIGITS = 16
 
 
 class Manifest(BaseModel):
-    """Contents of `manifest.json`. `files` maps a file's name to its SHA-256; `settings` belong to the kind of model."""
+    """Contents of `manifest.json`. `files`: file name -> SHA-256; `settings` belong to the kind of model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

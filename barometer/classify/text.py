@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-# Accounts, links, e-mails and names are masked at the door as @user, http, [email], [name] …; raw text is brought to that form.
-TOKEN_PATTERN = r"@user|\[\w+\]|#?\w[\w'’]*|[!?]+|[☀-➿\U0001F000-\U0001FAFF]"
+# The door masks accounts, links, e-mails and names as @user, http, [email], [name] …; raw text is brought to that form.
+TOKEN_PATTERN = r"@user|\[\w+\]|#?\w[\w'’]*|[!?]+|[☀-➿\U0001F000-\U0001FAFF]"  # noqa: S105
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+|\bhttps?\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")

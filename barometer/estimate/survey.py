@@ -42,7 +42,8 @@ _FILLED, _SCORED = "filled ", "is scored "
 def waves(respondents: pl.DataFrame) -> pl.DataFrame:
     """Each wave's period: wave, period_start, period_end (first and last day answered), sorted.
 
-    A wave is known by its name: sources that share one field the same wave. Waves of exactly the same days (one survey fielded in two ways) are one period, whose respondents are pooled.
+    A wave is known by its name: sources that share one field the same wave. Waves of exactly the same days are one
+    period, whose respondents are pooled.
     """
     spans = respondents.group_by("wave").agg(period_start=pl.col("day").min(), period_end=pl.col("day").max())
     return spans.sort(*PERIOD, "wave")

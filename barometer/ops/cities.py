@@ -82,7 +82,7 @@ def _by_pool(sources: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]
 
 
 def _timezone(name: object) -> str:
-    """The time zone, or UTC where it is none: a schedule in the wrong zone must not take the other cities' DAGs away."""
+    """The time zone, or UTC where it is none: one city's mistake must not take the other cities' DAGs away."""
     try:
         return ZoneInfo(str(name)).key
     except (OSError, ValueError):

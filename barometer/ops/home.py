@@ -91,7 +91,7 @@ class AirflowHome:
         """The home's secrets; made on first use, readable by this user only. Only this home's users can log in."""
         path = self.folder / "secrets.json"
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = _read_secrets(path) if path.exists() else _new_secrets()
+        kept = _read_secrets(path) if path.exists() else new_secrets()
         for user in self.roles:
             kept.passwords.setdefault(user, secrets.token_urlsafe(12))
         _write_private(path, asdict(kept))
@@ -154,7 +154,8 @@ def _absolute(value: object) -> str:
     return text if "://" in text else str(Path(text).resolve())
 
 
-def _new_secrets() -> Secrets:
+def new_secrets() -> Secrets:
+    """Fresh secrets, without any password yet."""
     return Secrets(
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         jwt_secret=secrets.token_urlsafe(_SECRET_BYTES),

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from barometer.errors import BadConfiguration, BarometerError
 from barometer.ops.home import AirflowHome
 
 STOP_WAIT_SECONDS = 15
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 # Airflow's tasks wait for a person without a triggerer (state `awaiting_input`), so `make run` does without one.
 ESSENTIAL: Mapping[str, Sequence[str]] = {
@@ -84,7 +85,7 @@ def migrate(home: AirflowHome) -> None:
 @contextmanager
 def running(home: AirflowHome, commands: Mapping[str, Sequence[str]] = ESSENTIAL) -> Iterator[tuple[Component, ...]]:
     """Airflow's components for as long as the block lasts; on leaving, however it is left, all of them are gone."""
-    with _alone_in(home), _termination_is_an_interrupt():
+    with _alone_in(home), _heard(_interrupt, signal.SIGTERM, signal.SIGHUP):
         migrate(home)
         started: list[Component] = []
         try:
@@ -92,7 +93,8 @@ def running(home: AirflowHome, commands: Mapping[str, Sequence[str]] = ESSENTIAL
                 started.append(start(name, airflow_command(*arguments), home.environment(), home.logs))
             yield tuple(started)
         finally:
-            stop(started)
+            with _heard(signal.SIG_IGN):
+                stop(started)
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path) -> Component:
@@ -152,19 +154,21 @@ def _alone_in(home: AirflowHome) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _termination_is_an_interrupt() -> Iterator[None]:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     """Let `kill` and a closed terminal unwind like Ctrl-C, so that the components are stopped then too."""
+    raise KeyboardInterrupt
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+@contextmanager
+def _heard(handler: Handler, *signals: signal.Signals) -> Iterator[None]:
+    """Treat these signals (all that ask to end, if none is named) so for as long as the block lasts."""
+    asked = signals or (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, handler) for number in asked}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def is_alive(pid: int) -> bool:

@@ -24,7 +24,7 @@ _NETWORK_NAMES = re.compile(
     r"""
     (?P<url>    (?: (?<![a-z0-9+.\-]) [a-z][a-z0-9+.\-]{0,20}:// | \bwww\. | \bmailto: )
                 (?: [^\s<>"]* [^\s<>".,;:!?)\]}'’…] )?
-              | (?<![\w.\-@]) (?: [a-z0-9\-]+\. )+ [a-z]{2,} / [^\s<>"]* )
+              | (?<![\w.\-@]) (?: [a-z0-9\-]+\. )+ [a-z]{2,} / (?: [^\s<>"]* [^\s<>".,;:!?)\]}'’…] )? )
   | (?P<account> (?<!\w) (?: [@＠] (?! \d{1,2} (?: [:.]\d\d )? \s? (?:am|pm)? \b ) \w (?: [\w.\-]* \w )? )+
               | (?<![\w/]) /?u/[\w\-]{3,}
               | \bdid:[a-z]+:[\w.:%\-]+
@@ -67,8 +67,11 @@ def mask_by_rule(text: str, country: str) -> str:
 
     `country` is the ISO 3166 code whose postcode form and numbering plan apply; international numbers always do.
     """
-    masked = _NETWORK_NAMES.sub(lambda match: _MASK_OF_KIND[match.lastgroup or ""], text)
-    return _mask_phones(_mask_postcodes(masked, country), country)
+    masked = _masked_once(text, country)
+    while masked != text:
+        # What stood beside a masked part may only now be whole: again until nothing changes, so that twice is once.
+        text, masked = masked, _masked_once(masked, country)
+    return masked
 
 
 def replace_spans(text: str, spans: Iterable[Span], mask: str) -> str:
@@ -78,6 +81,11 @@ def replace_spans(text: str, spans: Iterable[Span], mask: str) -> str:
         parts += [text[position:start], mask]
         position = end
     return "".join([*parts, text[position:]])
+
+
+def _masked_once(text: str, country: str) -> str:
+    masked = _NETWORK_NAMES.sub(lambda match: _MASK_OF_KIND[match.lastgroup or ""], text)
+    return _mask_phones(_mask_postcodes(masked, country), country)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

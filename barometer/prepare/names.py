@@ -182,8 +182,14 @@ def _behind_title(document: Doc, start: int, *, is_strong: bool) -> Iterator[int
 def _capital_pairs(document: Doc) -> set[int]:
     """Two or more capitalised words in a row, none a place to the gazetteer or the model: how full names look."""
     could_be = {i for i in document.user_data["candidates"] if document[i].ent_type_ not in _PLACE_LABELS}
-    runs = [run for run in _runs(could_be) if len(run) > 1 and not _is_street(document, run)]
-    return {index for run in runs for index in run}
+    runs = [_from_given_name(document, run) for run in _runs(could_be)]
+    return {index for run in runs if len(run) > 1 and not _is_street(document, run) for index in run}
+
+
+def _from_given_name(document: Doc, run: list[int]) -> list[int]:
+    """Without the words in front of a given name: a sentence begins with a capital too."""
+    starts = [position for position, index in enumerate(run) if index in document.user_data["listed"]]
+    return run[starts[0] :] if starts else run
 
 
 def _given_names(document: Doc) -> set[int]:

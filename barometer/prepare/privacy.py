@@ -81,10 +81,10 @@ class CityDoor:
         return self.names.mask([mask_by_rule(text, self.country) for text in texts])
 
     def _masked_json(self, value: Any, name: str = "") -> Any:
-        if isinstance(value, dict):
-            return {self._masked_field(key): self._masked_json(item, key) for key, item in value.items()}
         if name and _IS_IDENTIFYING.fullmatch(name):
             return DROPPED
+        if isinstance(value, dict):
+            return {self._masked_field(key): self._masked_json(item, key) for key, item in value.items()}
         if isinstance(value, list):
             return [self._masked_json(item, name) for item in value]
         return self._masked_fragment(value) if isinstance(value, str) else value
@@ -96,7 +96,7 @@ class CityDoor:
     def _masked_fragment(self, text: str) -> str:
         """Text that may be part of a record: whatever is written beside an identifying field's name goes first."""
         without_fields = _IDENTIFYING_PAIR.sub(lambda match: match["field"] + DROPPED, text)
-        return self.mask([_OPAQUE_ID.sub(DROPPED, _BETWEEN_FIELDS.sub(" ", without_fields))])[0]
+        return _OPAQUE_ID.sub(DROPPED, self.mask([_BETWEEN_FIELDS.sub(" ", without_fields)])[0])
 
 
 def city_door(city: City, settings: Settings) -> CityDoor:

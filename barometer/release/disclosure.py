@@ -72,8 +72,8 @@ def withheld_cells(
 ) -> frozenset[str]:
     """Cells to withhold: the small ones, and as many more as it takes that none can be worked out.
 
-    `persons`: exact number of people behind each cell; a cell of nobody counts as known to all. Each round withholds the
-    smallest cell that still helps, so the result is the same for the same input.
+    `persons`: exact number of people behind each cell. Each round withholds the cell that costs least among those that
+    help, so the result is the same for the same input.
     """
     withheld = {cell for cell, count in persons.items() if is_small(count, minimum=minimum)}
     while (helper := _next_to_withhold(persons, totals, withheld, minimum=minimum, former=former)) is not None:
@@ -126,11 +126,9 @@ def _gives_away(persons: Mapping[str, int], total: Total, hidden: Sequence[str],
 
 
 def _smallest(persons: Mapping[str, int], total: Total, excluded: set[str] | frozenset[str]) -> str | None:
-    """The part with fewest people that may still be withheld, else the whole; none when all are spent."""
-    parts = [cell for cell in total.parts if cell not in excluded and persons.get(cell, 0) > 0]
-    if parts:
-        return min(parts, key=lambda cell: (persons[cell], cell))
-    return total.whole if total.whole not in excluded and persons.get(total.whole, 0) > 0 else None
+    """The cell that costs least to withhold: the part with fewest people, then the whole, then a part of nobody."""
+    left = [cell for cell in total.cells if cell not in excluded and cell in persons]
+    return min(left, key=lambda cell: (persons[cell] == 0, cell == total.whole, persons[cell], cell), default=None)
 
 
 def _helper_of(
@@ -150,7 +148,7 @@ def _unknowns(
     persons: Mapping[str, int], withheld: frozenset[str], former: Former
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Cell -> name of its unknown, now and then. An unchanged cell is one unknown, and none once it is shown either time."""
-    now = {cell: cell for cell in withheld - former.public if persons.get(cell, 0)}
+    now = {cell: cell for cell in withheld - former.public if cell in persons}
     changed = {cell: _THEN + cell for cell in former.withheld - former.unchanged}
     same = {cell: cell for cell in former.withheld & former.unchanged & withheld}
     return now, changed | same

@@ -44,7 +44,9 @@ def expected_calibration_error(probabilities: Floats, truth: NDArray[np.intp]) -
     return float(sum(gaps) / max(len(truth), 1))
 
 
-def calibration_errors(scores: Floats, truth: NDArray[np.intp], scaling: tuple[float, tuple[float, ...]]) -> dict[str, float]:
+def calibration_errors(
+    scores: Floats, truth: NDArray[np.intp], scaling: tuple[float, tuple[float, ...]]
+) -> dict[str, float]:
     """Expected calibration error before and after scaling."""
     temperature, shift = scaling
     before, after = calibrated(scores, 1.0, np.zeros(1)), calibrated(scores, temperature, np.array(shift))

@@ -1,7 +1,7 @@
 """Which event a RumourEval post is about, so that no event is both learnt from and tested on.
 
-The labelled sets keep a post's text but not its thread: the thread is found by the text. The task's own test threads carry no
-event name, though most belong to the training events: they are placed by time, since a tweet's id grows with its time.
+The labelled sets keep a post's text but not its thread: the thread is found by the text. The task's own test threads
+carry no event name, though most belong to the training events: they are placed by time, as a tweet's id grows with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 SOURCE = "rumoureval2017"
 UNKNOWN = f"{SOURCE}:unknown"
 _NAMED_SPLITS, _ALL_SPLITS = ("train", "dev"), ("train", "dev", "test", "trump")
-# Tweet ids hold milliseconds above 22 bits (Twitter's "snowflake"): an event's threads reach a few days beyond those known.
+# Tweet ids hold milliseconds above 22 bits ("snowflake"): an event's threads reach a few days beyond those known.
 _SLACK = 4 * 24 * 3600 * 1000 << 22
 
 

@@ -1,4 +1,4 @@
-"""Tests on data nobody trained on. HateCheck above all: a model that fails it would penalise minority neighbourhoods."""
+"""Tests on data nobody trained on. HateCheck above all: who fails it would penalise minority neighbourhoods."""
 
 from __future__ import annotations
 
@@ -65,9 +65,7 @@ def tweeteval_hate(predict: Predict, folder: Path, learnt_from: Collection[str])
     return _scored(predict, rows, learnt_from, "hostile")
 
 
-def _scored(
-    predict: Predict, rows: list[tuple[str, str]], learnt_from: Collection[str], head: str
-) -> dict[str, Any]:
+def _scored(predict: Predict, rows: list[tuple[str, str]], learnt_from: Collection[str], head: str) -> dict[str, Any]:
     kept = [(text, label) for text, label in rows if plain(text) not in learnt_from]
     texts, labels = [list(part) for part in zip(*kept, strict=True)]
     found = predict(texts)[head]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from barometer.classify.decide import Floats, coherent_target, decide
 from barometer.classify.linear import FITTED_CLASSES, Head, LinearModel, Terms, calibrated
@@ -29,8 +29,8 @@ UNNAMED = "unnamed"
 class Recipe:
     """Every choice of the linear model; the defaults won the comparison in `models/linear/experiments.md`.
 
-    `least_voices` keeps a term only when that many different authors (posts, where authors are unknown) use it: it drops
-    noise, and whatever could tell of one person. `sample_weight` is the weight of a made-up post beside a real one.
+    `least_voices` keeps a term only when that many different authors (posts, where authors are unknown) use it: it
+    drops noise, and whatever could tell of one person. `sample_weight` is the weight of a made-up post beside a real one.
     """
 
     word_ngrams: tuple[int, int] = (1, 2)
@@ -40,7 +40,7 @@ class Recipe:
     is_sublinear: bool = True
     inverse_regularisation: float = 2.0
     is_balanced: bool = True
-    sample_weight: float = 0.5
+    sample_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _head(regression: LogisticRegression) -> Head:
 def out_of_fold_scores(
     counted: Sequence[Counted], posts: pl.DataFrame, folds: Sequence[tuple[Rows, Rows]], recipe: Recipe
 ) -> dict[str, Floats]:
-    """Scores of every head for every post, from a model that learnt from none of the post's fold; NaN outside the folds."""
+    """Scores of every head for every post, from a model that learnt from none of its fold; NaN outside the folds."""
     scores = {head: np.full((posts.height, len(classes)), np.nan) for head, classes in FITTED_CLASSES.items()}
     voices = voices_of(posts)
     for learn, test in folds:

@@ -1,4 +1,4 @@
-"""Posts that must stay on one side of every split: near copies, one story, one author, and whatever these chain together."""
+"""Posts that must stay on one side of every split: near copies, one story, one author, and what these chain together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 from barometer.train.data import SILVER
 from barometer.train.events import plain
 
-# Jaccard similarity of sets of words and word pairs. Copies with a changed link or mention have more, other posts far less.
+# Jaccard similarity of sets of words and word pairs. Copies with a changed link have more, other posts far less.
 NEAR_COPY_SIMILARITY = 0.5
 FOLDS = 5
 _ROWS_AT_ONCE = 1_000
+_WORD = r"\S+"
 # The held-out posts are the same whatever seed a model is trained with.
 _HELD_OUT_SEED = 0
 
@@ -28,7 +29,7 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """Rows held out for the card's figures, rows learnt from, and the folds (learn, test) among the rows learnt from."""
+    """Rows held out for the card's figures, rows learnt from, and the folds (learn, test) among the latter."""
 
     held_out: Rows
     learn: Rows
@@ -38,16 +39,15 @@ class Split:
 def groups(posts: pl.DataFrame) -> NDArray[np.int32]:
     """Group number of every post: connected components of near copies, stories and authors."""
     pairs = [*near_copies(posts["text"].to_list()), *_chained(posts["story"]), *_chained(posts["author"])]
-    left, right = zip(*pairs, strict=True) if pairs else ((), ())
-    shape = (posts.height, posts.height)
-    graph = sparse.coo_matrix((np.ones(len(pairs)), (left, right)), shape=shape)
+    ends = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    graph = sparse.coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(posts.height, posts.height))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int32)
 
 
 def near_copies(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of rows whose texts share at least half of all their words and word pairs."""
     plain_texts = [plain(text) or "-" for text in texts]
-    counter = CountVectorizer(ngram_range=(1, 2), binary=True, token_pattern=r"\S+", dtype=np.float32)
+    counter = CountVectorizer(ngram_range=(1, 2), binary=True, token_pattern=_WORD, dtype=np.float32)
     terms = counter.fit_transform(plain_texts).tocsr()
     sizes = np.asarray(terms.sum(axis=1)).ravel()
     starts = range(0, terms.shape[0], _ROWS_AT_ONCE)
@@ -77,7 +77,8 @@ def _chained(values: pl.Series) -> list[tuple[int, int]]:
 def split(posts: pl.DataFrame, *, seed: int) -> Split:
     """A fifth of the gold and sample posts held out, always the same; the rest in five folds.
 
-    No group straddles any border. Silver posts (one pass) are never scored as held out: those whose group is, are left out.
+    No group straddles any border. Silver posts (one pass) are never scored as held out: if their group is, they are
+    left out.
     """
     member = groups(posts)
     kinds = _strata(posts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from barometer.classify.manifest import Manifest, checksum
 from barometer.classify.text import normalise
 from barometer.train.calibrate import calibration_errors, fit_scaling
 from barometer.train.card import card
-from barometer.train.data import SCHEMA, training_posts
+from barometer.train.data import training_posts
 from barometer.train.events import plain, with_events
 from barometer.train.external import hatecheck, tweeteval_hate, viratrust
 from barometer.train.fit import Recipe, count_terms, fit_model, labels_of, out_of_fold_scores
@@ -30,23 +31,23 @@ Scalings = dict[str, tuple[float, tuple[float, ...]]]
 def train_linear(*, data: Path, sample: Path | None, output: Path, seed: int = 2026) -> Manifest:
     """Train, score and write the linear model with its card and metrics to the folder `output`.
 
-    `data` is the folder of real data (`posts/trust_gold`, `posts/trust_silver`); `sample` the sample city's written posts, or
-    None to leave them out. The same inputs and seed give the same bytes. Raises `BadInput` naming file, line and field.
+    `data` is the folder of real data (`posts/trust_gold`, `posts/trust_silver`); `sample` the sample city's written
+    posts, or None to leave them out. The same inputs and seed give the same bytes. Raises `BadInput` naming file, line and field.
     """
     posts = with_events(training_posts(data, sample), data)
-    model, metrics = learn(posts, seed=seed)
+    model, metrics = learn(posts, readable(posts), seed=seed)
     provenance = {"seed": seed, "recipe": asdict(Recipe()), "learnt_from": _provenance(data, sample)}
-    manifest = write_linear(model, output, settings=json.loads(json.dumps(provenance)))
+    manifest = write_linear(model, output, name=output.name, settings=json.loads(json.dumps(provenance)))
     metrics |= _tested_elsewhere(model, data, posts)
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(metrics, manifest), encoding="utf-8")
     return manifest
 
 
-def learn(posts: pl.DataFrame, *, seed: int, recipe: Recipe | None = None) -> tuple[LinearModel, dict[str, Any]]:
-    """The model learnt from posts (`data.SCHEMA`), and its scores out of fold and held out."""
-    recipe = recipe or Recipe()
-    counted = count_terms(readable(posts), recipe)
+def learn(posts: pl.DataFrame, texts: Sequence[str], *, seed: int) -> tuple[LinearModel, dict[str, Any]]:
+    """The model learnt from posts (`data.SCHEMA`) and their readable texts, and its scores out of fold and held out."""
+    recipe = Recipe()
+    counted = count_terms(texts, recipe)
     parts = split(posts, seed=seed)
     scores = out_of_fold_scores(counted, posts, parts.folds, recipe)
     scalings = scalings_of(scores, posts, parts)
@@ -80,7 +81,7 @@ def _metrics(
         "posts": _sizes(posts, parts),
         "terms": {"words": len(model.words.terms), "characters": len(model.characters.terms)},
         "cross_validated": score(learnt, out_of_fold, member[parts.learn], seed=seed),
-        "held_out": score(kept_back, model.predict(readable(kept_back)), member[parts.held_out], seed=seed),
+        "held_out": score(kept_back, model.predict(kept_back["text"].to_list()), member[parts.held_out], seed=seed),
         "calibration_held_out": _calibration(model, kept_back),
         "unseen_events": _unseen_events(learnt, out_of_fold, member[parts.learn], seed),
     }
@@ -101,10 +102,11 @@ def _calibration(model: LinearModel, posts: pl.DataFrame) -> dict[str, Any]:
     for head, classes in FITTED_CLASSES.items():
         usable = posts.filter(pl.col(head).is_in(list(classes)))
         fitted = model.fitted[head]
-        scores = fitted.scores(model.features(readable(usable)))
-        errors[head] = calibration_errors(
-            scores, codes(usable[head], classes), (fitted.temperature, fitted.shift)
-        ) | {"temperature": fitted.temperature, "posts": usable.height}
+        scores = fitted.scores(model.features(usable["text"].to_list()))
+        errors[head] = calibration_errors(scores, codes(usable[head], classes), (fitted.temperature, fitted.shift)) | {
+            "temperature": fitted.temperature,
+            "posts": usable.height,
+        }
     return errors
 
 
@@ -132,6 +134,3 @@ def _provenance(data: Path, sample: Path | None) -> dict[str, str]:
     if sample is not None:
         files["sample_city"] = sample
     return {name: checksum(path) for name, path in files.items()}
-
-
-__all__ = ["SCHEMA", "learn", "train_linear"]

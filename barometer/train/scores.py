@@ -20,7 +20,8 @@ Codes = NDArray[np.intp]
 
 def confusion(truth: Codes, found: Codes, classes: int) -> NDArray[np.int64]:
     """Classes x classes counts: rows are the true class, columns the class found."""
-    return np.bincount(truth * classes + found, minlength=classes * classes).reshape(classes, classes)
+    counts = np.bincount(truth * classes + found, minlength=classes * classes)
+    return np.asarray(counts.reshape(classes, classes), dtype=np.int64)
 
 
 def f1_by_class(counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -61,9 +62,7 @@ def score_head(truth: pl.Series, found: pl.Series, groups: NDArray[Any], *, head
     }
 
 
-def _bootstrapped(
-    truth: Codes, found: Codes, groups: NDArray[Any], classes: int, seed: int
-) -> NDArray[np.float64]:
+def _bootstrapped(truth: Codes, found: Codes, groups: NDArray[Any], classes: int, seed: int) -> NDArray[np.float64]:
     """Macro-F1 of `BOOTSTRAPS` draws of groups with replacement."""
     _, member = np.unique(groups, return_inverse=True)
     cells = member * classes * classes + truth * classes + found
@@ -92,19 +91,23 @@ def score(truth: pl.DataFrame, found: pl.DataFrame, groups: NDArray[Any], *, see
     return {
         head: {
             "all": score_head(truth[head], found[head], groups, head=head, seed=seed),
-            "by_set": _by(truth, found, groups, "set", head, seed),
-            "by_source": _by(truth, found, groups, "source", head, seed),
+            "by_set": _by(_parts(truth, "set"), truth[head], found[head], groups, seed),
+            "by_source": _by(_parts(truth, "source"), truth[head], found[head], groups, seed),
         }
         for head in LABEL_HEADS
     }
 
 
+def _parts(truth: pl.DataFrame, column: str) -> dict[str, Codes]:
+    values = truth[column].to_numpy()
+    return {value: np.flatnonzero(values == value) for value in sorted(truth[column].unique())}
+
+
 def _by(
-    truth: pl.DataFrame, found: pl.DataFrame, groups: NDArray[Any], column: str, head: str, seed: int
+    parts: dict[str, Codes], truth: pl.Series, found: pl.Series, groups: NDArray[Any], seed: int
 ) -> dict[str, dict[str, Any]]:
-    parts = {}
-    for value in sorted(truth[column].unique()):
-        rows = np.flatnonzero(truth[column].to_numpy() == value)
-        scored = score_head(truth[head][rows], found[head][rows], groups[rows], head=head, seed=seed)
-        parts[value] = {name: scored[name] for name in ("macro_f1", "lower", "upper", "posts")}
-    return parts
+    scored = {
+        name: score_head(truth[rows], found[rows], groups[rows], head=truth.name, seed=seed)
+        for name, rows in parts.items()
+    }
+    return {name: {key: s[key] for key in ("macro_f1", "lower", "upper", "posts")} for name, s in scored.items()}

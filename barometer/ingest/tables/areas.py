@@ -14,9 +14,11 @@ _LARGEST_LONGITUDE, _LARGEST_LATITUDE = 180.0, 90.0
 
 
 def with_area_of_text(frame: pl.DataFrame, column: str, city: City) -> pl.DataFrame:
-    """Add `AREA`: the neighbourhood whose name, official code or postcode the column states, null where none."""
+    """Add `AREA`: the neighbourhood whose name or official code the column states, null where none."""
     stated = frame[column].drop_nulls().unique(maintain_order=True).to_list()
-    found = dict(zip(stated, city.place_code(stated), strict=True))
+    codes = dict(zip(stated, city.place_code(stated), strict=True))
+    names = {_plain(name): area for name, area in city.neighbourhoods.select("name", "area").iter_rows()}
+    found = {text: names.get(_plain(text)) or codes[text] for text in stated}
     area = pl.col(column).replace_strict(found, default=None, return_dtype=pl.String)
     return frame.with_columns(area.alias(AREA))
 
@@ -50,3 +52,7 @@ def _is_on_earth(longitude: pl.Expr, latitude: pl.Expr) -> pl.Expr:
         & (longitude.abs() <= _LARGEST_LONGITUDE)
         & (latitude.abs() <= _LARGEST_LATITUDE)
     )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()

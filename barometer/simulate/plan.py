@@ -1,0 +1,49 @@
+"""What is to be simulated, and the streams of random numbers it is made from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+FIRST_DAY = date(2026, 3, 2)
+DAYS = 70
+POSTS = 12_000
+RESPONDENTS = 1_900
+WAVES = 3
+FIELDWORK_DAYS = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Size and calendar of a simulation. `respondents` is the number expected in each wave, `posts` all over `days`."""
+
+    seed: int
+    posts: int = POSTS
+    respondents: int = RESPONDENTS
+    first_day: date = FIRST_DAY
+    days: int = DAYS
+    practitioners: int = 60
+    sessions: int = 300
+
+    @property
+    def last_day(self) -> date:
+        """Day of the last night."""
+        return self.day(self.days - 1)
+
+    @property
+    def waves(self) -> tuple[tuple[int, int], ...]:
+        """First and last day in the field of each wave of the survey; the last wave ends on the last day."""
+        ends = [round((number + 1) * self.days / WAVES) - 1 for number in range(WAVES)]
+        return tuple((max(0, end - FIELDWORK_DAYS + 1), end) for end in ends)
+
+    def day(self, number: int) -> date:
+        """Calendar day of a day number."""
+        return self.first_day + timedelta(days=number)
+
+    def random(self, *stream: object) -> np.random.Generator:
+        """Random numbers of one named stream: the same for a seed and name, whatever else is drawn."""
+        name = "/".join(map(str, (self.seed, *stream)))
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big"))

@@ -1,0 +1,75 @@
+"""A headless Chromium that reports every request and every line of its console."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+CHROMIUM = shutil.which("chromium")
+CHROMEDRIVER = shutil.which("chromedriver")
+READY = "return document.documentElement.dataset.ready === 'yes'"
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--force-device-scale-factor=1",
+)
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[WebDriver]:
+    """A browser with a fresh profile at `profile`; closed at the end."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def open_page(driver: WebDriver, page: Path, *, width: int, height: int = 900) -> None:
+    """Open `page` from disk at a width in CSS pixels and wait until its charts are drawn."""
+    driver.get("about:blank")
+    requests(driver)
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    driver.get(page.resolve().as_uri())
+    WebDriverWait(driver, 30).until(lambda d: d.execute_script(READY))
+
+
+def requests(driver: WebDriver) -> list[str]:
+    """Address of every request since the page was opened, in order."""
+    events = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
+    return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+
+def console(driver: WebDriver) -> list[str]:
+    """Every line of the console since it was last asked for."""
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def screenshot(driver: WebDriver, path: Path, *, whole: bool = True) -> Path:
+    """A PNG of the whole page, or of what is in view."""
+    import base64
+
+    taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
+    path.write_bytes(base64.b64decode(taken["data"]))
+    return path
