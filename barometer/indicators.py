@@ -20,6 +20,8 @@ INDICATORS_FILE = "indicators.yaml"
 # `geography` of a row about the whole city; its `area` is the city's id.
 WHOLE_CITY = "city"
 
+_CONFIGURING = (".yaml", ".csv", ".geojson")
+
 Signal = Literal["posts", "answers", "reports", "observations", "counts"]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -266,7 +268,8 @@ def config_version(city: City, configs: Path) -> str:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    """What a city is configured with; scripts and notes beside it change no number."""
+    return sorted(path for path in folder.rglob("*") if path.suffix in _CONFIGURING and path.is_file())
 
 
 def _mistakes(error: ValidationError, content: dict[str, Any]) -> Iterable[str]:

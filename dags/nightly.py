@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from barometer.ops.airflow import RetryWhatPasses, schedule_of, table_asset
+from barometer.ops.airflow import RETRIES, schedule_of, table_asset
 from barometer.ops.approval import REJECT
 from barometer.ops.cities import DEFAULT_POOL, CityCard, city_cards
 from barometer.ops.handbook import chapter, chapters
@@ -21,13 +21,6 @@ SOURCE_TABLES = ("received_posts", "answers", "reports", "observations", "counts
 ANSWER_WITHIN = timedelta(hours=20)
 EARLIER_NIGHT_LOOK_SECONDS = 30
 
-DEFAULTS = {
-    "retries": 3,
-    "retry_delay": timedelta(seconds=20),
-    "retry_exponential_backoff": 3.0,
-    "max_retry_delay": timedelta(minutes=15),
-    "retry_policy": RetryWhatPasses(),
-}
 PARAMETERS = {
     "night": Param(None, type=["null", "string"], format="date", description="day to run; default: the schedule's"),
     "release": Param(True, type="boolean", description="off: fill the tables, make no draft, ask nobody"),
@@ -60,7 +53,6 @@ def open_night() -> PokeReturnValue:
 
 def ingest(source_id: str) -> None:
     from barometer.ingest.run import ingest_source
-
     from barometer.prepare.privacy import city_door
 
     night = the_night()
@@ -184,7 +176,7 @@ def nightly(city: CityCard) -> DAG:
         start_date=datetime(2020, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
-        default_args=DEFAULTS,
+        default_args=RETRIES,
         params=PARAMETERS,
         tags=["nightly", city.id],
         doc_md=HANDBOOK[""],

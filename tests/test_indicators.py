@@ -1,4 +1,4 @@
-"""indicators.yaml: what is measured is stated once, completely, and a broken statement is refused with every mistake."""
+"""indicators.yaml: what is measured is stated once, and a broken statement is refused with every mistake."""
 
 from __future__ import annotations
 
@@ -127,8 +127,14 @@ class TestTheProjectsOwnFile:
 
     @pytest.mark.parametrize(
         ("signal", "method"),
-        [("answers", "direct"), ("posts", "uncorrected"), ("reports", "mean"), ("observations", "rate"), ("counts", "rate")],
-    )  # fmt: skip
+        [
+            ("answers", "direct"),
+            ("posts", "uncorrected"),
+            ("reports", "mean"),
+            ("observations", "rate"),
+            ("counts", "rate"),
+        ],
+    )
     def test_the_method_says_how_a_value_is_made(self, indicators: Indicators, signal: str, method: str) -> None:
         assert {indicator.method for indicator in indicators.of_signal(signal)} == {method}
 
@@ -290,6 +296,14 @@ class TestConfigVersion:
         before = config_version(city, configs)
         (tmp_path / "city" / "thresholds.yaml").write_text("minimum_n: 20\n", "utf-8")
         assert config_version(city, configs) != before
+
+    def test_notes_and_scripts_change_no_version(self, tmp_path: Path, configs: Path) -> None:
+        city = make_testville(tmp_path / "city")
+        before = config_version(city, configs)
+        (tmp_path / "city" / "__pycache__").mkdir()
+        (tmp_path / "city" / "__pycache__" / "build.cpython-311.pyc").write_bytes(b"x")
+        (tmp_path / "city" / "SOURCES.md").write_text("where it is from", "utf-8")
+        assert config_version(city, configs) == before
 
     def test_it_changes_with_a_borrowed_geography(self, tmp_path: Path, configs: Path) -> None:
         city = make_testville(tmp_path / "city")

@@ -1,11 +1,12 @@
 """The source `files`: watches a folder and hands over what is new in it.
 
-A plain file of lines is read on from where it stopped the night before, so a night's work is proportional to what is new. All other
-files (compressed, CSV, Parquet) are taken whole whenever their content changes; what was there before then counts as duplicate.
+A plain file of lines is read on from where it stopped the night before, so a night's work is proportional to what is new.
+All other files (compressed, CSV, Parquet) are taken whole whenever their content changes; what was there before then counts
+as duplicate.
 
-The bookmark is `{"files": {path: mark}}`. The mark of a plain file of lines holds the bytes and line ends consumed and a digest of
-them; if the file no longer begins so, it is another file and is read from its beginning. An unfinished last line is read if it is a
-complete record; otherwise it is reported once, left where it is, and read when the rest of it has come.
+The bookmark is `{"files": {path: mark}}`. The mark of a plain file of lines holds the bytes and line ends consumed and a
+digest of them; if the file no longer begins so, it is another file and is read from its beginning. An unfinished last line
+is read if it is a complete record; otherwise it is reported once, left where it is, and read when the rest of it has come.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ LINES_A_BATCH = 2_000
 _UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".crdownload")
 _GLOB = frozenset("*?[")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_CANNOT_RUN_AGAIN = (
+    "{name}: the night {night} read this file and it {what}, so that night cannot be run again: "
+    "put the file back as it was, or run a later night"
+)
 
 Mark: TypeAlias = dict[str, Any]
 """How far a file was read. Plain lines: bytes, lines, digest, waiting (bytes of an unfinished line); else: digest."""
@@ -64,6 +70,13 @@ class FilesSource:
                     marks[name] = mark
                 yield _batch(part, {"files": dict(marks)})
 
+    def require_present(self, before: dict[str, Any], own: dict[str, Any]) -> None:
+        """Raises `BadInput` when a file that a night read (its bookmark is `own`) is gone: its rows would be lost."""
+        found = self.found()
+        for name, mark in sorted(own["files"].items()):
+            if name not in found and mark != before["files"].get(name):
+                raise BadInput(_CANNOT_RUN_AGAIN.format(name=name, night=self.context.night, what="is gone"))
+
     def found(self) -> dict[str, Path]:
         """Files of the source by their path below the inbox, sorted; hidden and unfinished downloads are left alone."""
         pattern = self.config.path.rstrip("/")
@@ -86,10 +99,8 @@ class FilesSource:
         """A night that is run again must find what it found the first time."""
         assert self.until is not None
         if path is None or not _is_as_marked(path, self.until["files"][name]):
-            raise BadInput(
-                f"{name}: the night {self.context.night} read this file, and it is gone or changed since, so that night "
-                "cannot be run again; put the file back as it was, or run a later night"
-            )
+            what = "is gone or changed since"
+            raise BadInput(_CANNOT_RUN_AGAIN.format(name=name, night=self.context.night, what=what))
 
     def _read(self, name: str, path: Path, mark: Mark | None) -> Iterator[_Step]:
         context = replace(self.context, file=name)
@@ -166,7 +177,7 @@ class _Lines:
 
 
 def _is_complete(data: bytes) -> bool:
-    """Whether a line without its end is a whole record: the beginning of a JSON object is never a JSON object itself."""
+    """Whether a line without its end is a whole record: the beginning of a JSON object is never one itself."""
     try:
         msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -182,7 +193,7 @@ def _parsed_lines(stream: BinaryIO, context: Context, parse: _LinesParser) -> It
 
 def _whole(path: Path, mark: Mark | None, context: Context, parse: _DocumentParser) -> Iterator[_Step]:
     """The whole file, if its content is another than when it was last taken; a refused file is tried again."""
-    new = {"digest": digest(path)}
+    new: Mark = {"digest": digest(path)}
     if mark == new:
         return
     document = Document(path)
@@ -209,9 +220,9 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 def _is_as_marked(path: Path, mark: Mark) -> bool:
     """Whether a file still is (or, if plain lines, still begins with) what was read of it."""
     if "bytes" not in mark:
-        return digest(path) == mark["digest"]
-    read = mark["bytes"] + mark["waiting"]
-    return path.stat().st_size >= read and prefix_digest(path, read) == mark["digest"]
+        return bool(digest(path) == mark["digest"])
+    read = int(mark["bytes"] + mark["waiting"])
+    return path.stat().st_size >= read and bool(prefix_digest(path, read) == mark["digest"])
 
 
 def _is_finished(path: Path) -> bool:
@@ -236,7 +247,8 @@ def _refused(error: UnusableFile, context: Context) -> Part:
 
 def _truncated(intact_bytes: int, context: Context) -> Part:
     reason = (
-        f"the compressed file breaks off after {intact_bytes} bytes of content: what came before was read; deliver it whole"
+        f"the compressed file breaks off after {intact_bytes} bytes of content: "
+        "what came before was read; deliver it whole"
     )
     return _one_rejected(context, f"byte {intact_bytes}", "truncated_file", reason)
 

@@ -8,7 +8,7 @@ on the order of the rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -49,7 +49,7 @@ class Identity:
     """Table whose rows belong to a row of this one, by `key`."""
     copies: str | None = None
     """Column with the pseudonym of what a row repeats: it goes when that is deleted."""
-    second_content: tuple[str, ...] = field(default=())
+    second_content: tuple[str, ...] = ()
 
     @property
     def content_columns(self) -> list[str]:
@@ -134,11 +134,17 @@ def with_content(rows: pl.DataFrame, second: pl.DataFrame | None, identity: Iden
 
 def taken_back(rows: pl.DataFrame, tombstones: pl.DataFrame, identity: Identity) -> pl.Series:
     """Whether something at least as new as each row takes it back."""
-    time = rows[identity.time].cast(pl.Datetime("us")).dt.replace_time_zone("UTC") if rows.height else pl.Series([], dtype=UTC_TIME)
+    time = _as_time(rows[identity.time])
     is_gone = pl.Series([False] * rows.height, dtype=pl.Boolean)
     for column, ends in _ends_by_column(tombstones, identity).items():
         is_gone |= _until(rows[column], ends).ge(time).fill_null(value=False)
     return is_gone
+
+
+def _as_time(times: pl.Series) -> pl.Series:
+    if times.dtype == pl.Date:
+        return times.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return times
 
 
 def _ends_by_column(tombstones: pl.DataFrame, identity: Identity) -> dict[str, dict[str, datetime]]:

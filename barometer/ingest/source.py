@@ -139,7 +139,7 @@ class Context:
     @property
     def id_space(self) -> str:
         """Whose ids a source's record and respondent ids are: option `id_space`, so that sources may share one; else its id."""
-        return str(self.source.options.get("id_space") or self.source.id)
+        return id_space(self.source)
 
     def pseudonym(self, kind: PseudonymKind, record_id: str, *, platform: str = "") -> str:
         """Pseudonym of an id of `platform` (posts, authors) or of the source's own id space (all other kinds).
@@ -198,6 +198,11 @@ class UnusableFile(BadInput):
 def identity(platform: str, record_id: str) -> str:
     """What a platform's id is called at the door, so that ids of two platforms never meet: `twitter:123`."""
     return f"{platform}:{record_id}"
+
+
+def id_space(source: SourceConfig) -> str:
+    """Whose ids a source's record, respondent, rater and observer ids are."""
+    return str(source.options.get("id_space") or source.id)
 
 
 def incoming_schema(table: str) -> dict[str, pl.DataType]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, RetryDecision, RetryPolicy
@@ -27,11 +28,24 @@ class RetryWhatPasses(RetryPolicy):
         return RetryDecision.fail(reason=f"trying again cannot cure this: {exception}")
 
 
+# Three more tries, 20 seconds, one minute and three minutes apart (with Airflow's own jitter).
+RETRIES: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 3.0,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": RetryWhatPasses(),
+}
+
+
+def is_scheduled() -> bool:
+    """Whether DAGs run by the clock here, or only by hand (`BAROMETER_SCHEDULE=off`)."""
+    return os.environ.get(SCHEDULE_VARIABLE, "on") != "off"
+
+
 def schedule_of(city: CityCard) -> CronDataIntervalTimetable | None:
-    """Every night in the city's time zone; none where nights are only started by hand (`BAROMETER_SCHEDULE=off`)."""
-    if os.environ.get(SCHEDULE_VARIABLE, "on") == "off":
-        return None
-    return CronDataIntervalTimetable(NIGHTLY_AT, timezone=city.timezone)
+    """Every night in the city's time zone; none where nights are only started by hand."""
+    return CronDataIntervalTimetable(NIGHTLY_AT, timezone=city.timezone) if is_scheduled() else None
 
 
 def table_asset(city_id: str, table: str) -> Asset:

@@ -34,12 +34,12 @@ class TaskState:
 
 
 class AirflowApi:
-    """Airflow's API as one of its users."""
+    """Airflow's API as one of its users. `transport` is for tests that stand in for Airflow."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
         self._url = url
         self._credentials = {"username": user, "password": password}
-        self._client = httpx.Client(base_url=url, timeout=_REQUEST_SECONDS, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_REQUEST_SECONDS, trust_env=False, transport=transport)
 
     def wait_until_ready(self, *, timeout_seconds: float, check: Callable[[], None] = lambda: None) -> None:
         """Return when API, scheduler and DAG processor answer; `check` may raise when one of them has died."""

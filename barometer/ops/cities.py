@@ -85,7 +85,7 @@ def _timezone(name: object) -> str:
     """The time zone, or UTC where it is none: one city's mistake must not take the other cities' DAGs away."""
     try:
         return ZoneInfo(str(name)).key
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return FALLBACK_TIMEZONE
 
 

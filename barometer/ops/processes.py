@@ -121,6 +121,7 @@ def stop(components: Sequence[Component], *, wait_seconds: float = STOP_WAIT_SEC
     _, stubborn = psutil.wait_procs(families, timeout=wait_seconds)
     for process in stubborn:
         _kill(process)
+    psutil.wait_procs(stubborn, timeout=wait_seconds)
     for component in components:
         component.process.wait()
 

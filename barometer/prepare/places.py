@@ -10,10 +10,10 @@ Evidence, strongest first; the first kind that names one neighbourhood decides:
 
 Two different neighbourhoods in one text, or a name that several share and nothing else settles, leave the post unplaced
 as "ambiguous": a weaker kind of evidence is then not asked, since the text itself says more than one thing.
-Not taken for a neighbourhood: the city's own name; a place's name behind a masked personal name ("[name] Thornton"), in
-front of a road's kind ("Thornton Road" leads to Thornton; a road that is itself in the gazetteer counts), or in front
-of a comma and another county or country ("Shipley, Derbyshire"); everyday words that are names too ("idle") in lower
-case.
+Not taken for a neighbourhood: the city's own name; a place's name behind a masked personal name ("[name] Thornton"), or
+in front of a comma and another county or country ("Shipley, Derbyshire"); everyday words that are names too ("idle") in
+lower case. A road called after a neighbourhood ("Thornton Road") runs in it or leads to it: it counts for less, and for
+nothing beside a plain mention; a road that is itself in the gazetteer counts as such.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ NONE = "none"
 # can err. Text: measured on the sample city's written posts (tests/prepare/test_places.py). Platform and profile:
 # judgement, after Hecht et al. 2011 ("Tweets from Justin Bieber's heart"), a third of declared places unusable.
 CONFIDENCE = {"point": 0.99, "code": 0.97, "postcode": 0.9, "text": 0.9, "platform": 0.7, "profile": 0.5}
+_CONFIDENCE_OF_ROAD = 0.6
 # A nickname or misspelling is a guess about what was meant.
 _CONFIDENCE_OF_ALIAS = {"nickname": 0.8, "misspelling": 0.8}
 
@@ -95,13 +96,15 @@ class Gazetteer:
         return [self._place(document, kind) for document in documents]
 
     def _place(self, document: Doc, kind: str) -> Place:
-        meanings = [self._meanings[_key(span)] for span in self._mentions(document)]
-        if not meanings:
+        mentions = self._mentions(document)
+        plain = [span for span in mentions if not _is_road(span)]
+        if not mentions:
             return UNPLACED
+        meanings = [self._meanings[_key(span)] for span in plain or mentions]
         shared = frozenset.intersection(*(meaning.areas for meaning in meanings))
         if len(shared) != 1:
             return UNDECIDED
-        surest = max(meaning.confidence for meaning in meanings)
+        surest = max(meaning.confidence for meaning in meanings) if plain else _CONFIDENCE_OF_ROAD
         return Place(next(iter(shared)), min(surest, CONFIDENCE[kind]), kind)
 
     def _mentions(self, document: Doc) -> list[Span]:
@@ -186,16 +189,20 @@ def _key(span: Span) -> str:
 
 
 def _means_something_else(span: Span) -> bool:
-    """The name is part of a person's or a road's name, another county's, or just a word."""
-    return _is_surname(span) or _is_road(span) or _is_elsewhere(span) or _is_just_a_word(span)
+    """The name is part of a person's name, another county's, or just a word."""
+    return _is_surname(span) or _is_elsewhere(span) or _is_just_a_word(span)
 
 
 def _is_surname(span: Span) -> bool:
-    return span.doc[: span.start].text.endswith(NAME_MASK)
+    return span.doc.text[: span.start_char].rstrip().endswith(NAME_MASK)
 
 
 def _is_road(span: Span) -> bool:
-    return span.end < len(span.doc) and span.doc[span.end].lower_ in words("roads")
+    """What stands behind the name makes it a road's."""
+    if span.end == len(span.doc) or span.doc[span.end].lower_ not in words("roads"):
+        return False
+    after = span.doc[span.end]
+    return after.text[0].isupper() or after.lower_ not in words("roads_that_are_words")
 
 
 def _is_elsewhere(span: Span) -> bool:

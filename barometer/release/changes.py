@@ -19,9 +19,9 @@ _SERIES = ("indicator", "geography", "area")
 def latest_changes(estimates: pl.DataFrame) -> pl.DataFrame:
     """Newest value of every series beside the one of the period before.
 
-    `estimates`: published estimates. Returns one row a series whose newest period and the one before it both have a value
-    with an error: indicator, geography, area, area_name, period_start, period_end, value, lower, upper, value_before,
-    period_end_before, change, change_error, p, is_clear. Periods are the indicator's own: the newest in which any place
+    `estimates`: published estimates. Returns one row a series whose newest period and the one before it both have a
+    value with an error: indicator, geography, area, area_name, period_start, period_end, value, lower, upper,
+    value_before, period_end_before, change, change_error, p, is_clear. Periods are the indicator's own: the newest in which any place
     has a value, and the newest such before it.
     """
     columns = [*_SERIES, "area_name", "period_start", "period_end", "value", "standard_error", "lower", "upper"]
@@ -33,7 +33,7 @@ def latest_changes(estimates: pl.DataFrame) -> pl.DataFrame:
 
 
 def latest_periods(estimates: pl.DataFrame) -> pl.DataFrame:
-    """The newest period of every indicator in which any place has a value, else its newest: indicator, period_start, period_end."""
+    """Newest period of each indicator in which any place has a value, else its newest: period_start, period_end."""
     has_value = pl.col("value").is_not_null().any()
     periods = estimates.group_by("indicator", "period_start", "period_end").agg(has_value=has_value)
     ordered = periods.sort("has_value", "period_end", "period_start", descending=True)
@@ -53,7 +53,9 @@ def _tested(both: pl.DataFrame) -> pl.DataFrame:
     testable = compared.filter(pl.col("change_error") > 0)
     z = (testable["change"] / testable["change_error"]).abs().to_numpy()
     p = 2 * ndtr(-z)
-    return testable.with_columns(p=pl.Series(p, dtype=pl.Float64), is_clear=pl.Series(is_discovery(p), dtype=pl.Boolean))
+    return testable.with_columns(
+        p=pl.Series(p, dtype=pl.Float64), is_clear=pl.Series(is_discovery(p), dtype=pl.Boolean)
+    )
 
 
 def is_discovery(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarray:

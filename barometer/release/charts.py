@@ -17,8 +17,11 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial,
 _WHO = alt.Scale(domain=["area", "city"], range=[AREA_COLOUR, CITY_COLOUR])
 
 
-def map_chart(*, height: int) -> dict[str, Any]:
-    """Vega-Lite specification. Data set `areas`: GeoJSON features with area, name, fill, shown; parameter `chosen`: an area."""
+def map_chart() -> dict[str, Any]:
+    """Vega-Lite specification.
+
+    Data set `areas`: GeoJSON features with area, name, fill, shown. Parameter `chosen`: the area to outline.
+    """
     tooltip = [alt.Tooltip("name:N", title="Neighbourhood"), alt.Tooltip("shown:N", title="Figure")]
     base = alt.Chart(alt.NamedData(name="areas"))
     areas = base.mark_geoshape(stroke="#ffffff", strokeWidth=0.8, cursor="pointer", aria=False).encode(
@@ -28,22 +31,34 @@ def map_chart(*, height: int) -> dict[str, Any]:
         "datum.area === chosen"
     )
     chart = alt.layer(areas, outline).add_params(alt.param(name="chosen", value=""))
-    return _specification(chart.project(type="identity", reflectY=True), height)
+    return _specification(chart.project(type="identity", reflectY=True), "container")
 
 
 def trend_chart(*, height: int) -> dict[str, Any]:
     """Vega-Lite specification. Data set `trend`: day, who (area or city), value, lower, upper, label, shown.
 
-    Parameters: `lowest`, `highest` (ends of the value axis), `is_share` (its labels).
+    Parameters: `lowest`, `highest` (ends of the value axis), `is_share` (its labels), `is_band` (whether
+    what lies between two periods was measured too).
     """
-    params = [alt.param(name="lowest", value=0), alt.param(name="highest", value=1), alt.param(name="is_share", value=True)]
+    params = [
+        alt.param(name="lowest", value=0),
+        alt.param(name="highest", value=1),
+        alt.param(name="is_share", value=True),
+        alt.param(name="is_band", value=False),
+    ]
     base = alt.Chart(alt.NamedData(name="trend")).encode(
-        x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap=True)),
+        x=alt.X(
+            "day:T",
+            title=None,
+            scale=alt.Scale(padding=22),
+            axis=alt.Axis(format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap=True),
+        ),
         color=alt.Color("who:N", scale=_WHO, legend=None),
     )
     axis = alt.Axis(labelExpr="is_share ? format(datum.value, '.0%') : format(datum.value, '~r')", tickCount=5)
     scale = alt.Scale(domain=[alt.ExprRef("lowest"), alt.ExprRef("highest")], nice=True)
-    band = base.mark_area(opacity=0.16, line=False, aria=False).encode(
+    # A survey says nothing of the time between its waves, so only what is measured all along gets a band.
+    band = base.mark_area(opacity=alt.ExprRef("is_band ? 0.16 : 0"), line=False, aria=False).encode(
         y=alt.Y("lower:Q", title=None, axis=axis, scale=scale), y2="upper:Q"
     )
     bars = base.mark_rule(opacity=0.55, strokeWidth=1.5, aria=False).encode(y="lower:Q", y2="upper:Q")
@@ -51,7 +66,11 @@ def trend_chart(*, height: int) -> dict[str, Any]:
     points = base.mark_point(filled=True, size=70, opacity=1, aria=False).encode(
         y="value:Q",
         shape=alt.Shape("who:N", scale=alt.Scale(domain=["area", "city"], range=["circle", "square"]), legend=None),
-        tooltip=[alt.Tooltip("label:N", title="Place"), alt.Tooltip("period:N", title="Period"), alt.Tooltip("shown:N", title="Figure")],
+        tooltip=[
+            alt.Tooltip("label:N", title="Place"),
+            alt.Tooltip("period:N", title="Period"),
+            alt.Tooltip("shown:N", title="Figure"),
+        ],
     )
     return _specification(alt.layer(band, bars, line, points).add_params(*params), height)
 
@@ -61,7 +80,7 @@ def _dash() -> alt.StrokeDash:
     return alt.StrokeDash("who:N", scale=alt.Scale(domain=["area", "city"], range=[[1, 0], [6, 4]]), legend=None)
 
 
-def _specification(chart: alt.LayerChart, height: int) -> dict[str, Any]:
+def _specification(chart: alt.LayerChart | alt.FacetChart, height: int | str) -> dict[str, Any]:
     styled = chart.properties(width="container", height=height).configure(font=_FONT, background="transparent")
     styled = styled.configure_view(stroke=None).configure_axis(
         labelColor=TEXT_COLOUR, labelFontSize=13, gridColor="#e3e7ea", domainColor="#9aa5b1", tickColor="#9aa5b1"

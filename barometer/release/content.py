@@ -74,7 +74,7 @@ def _refuse_empty(night: Night, estimates: pl.DataFrame) -> None:
     unknown = set(estimates["indicator"]) - set(load_indicators(night.settings.configs).by_id)
     if unknown:
         raise ReleaseRefused(
-            f"run {night.run_id}: {', '.join(sorted(unknown))} are not in indicators.yaml; run the step `estimate` again"
+            f"run {night.run_id}: {', '.join(sorted(unknown))} are not in indicators.yaml; run `estimate` again"
         )
 
 
@@ -100,7 +100,7 @@ def _kind(is_synthetic: bool) -> str:
 
 
 def _fingerprint(estimates: pl.DataFrame) -> str:
-    """Tells whether two releases were made from the same estimates; a hash of all rows, so that no count can be guessed from it."""
+    """Tells whether two releases were made from the same estimates; of all rows, so that no count follows from it."""
     return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
 """Disclosure control: which cells a release must not show, so that no small group of people can be read or worked out.
 
-The policy: a cell with 1 to `MINIMUM_PERSONS` - 1 people behind it is withheld; then further cells are withheld until no
-withheld cell follows from the totals and the other cells, in this release or together with the release before it; what
-is shown is shown with counts of people rounded to `ROUNDING_BASE`. Withheld cells all look alike.
+The policy: a cell with 1 to `MINIMUM_PERSONS` - 1 people behind it is withheld; then further cells are withheld until
+no withheld cell follows from the totals and the other cells, in this release or together with the release before it;
+what is shown is shown with counts of people rounded to `ROUNDING_BASE`. Withheld cells all look alike.
 Rules followed: Office for National Statistics, "Policy on protecting confidentiality in tables of birth and death
 statistics" (threshold, secondary suppression) and its differencing tests; Hundepool et al. (2012), Statistical
 Disclosure Control, chapter 4 (cell suppression and its audit).
@@ -10,7 +10,7 @@ Disclosure Control, chapter 4 (cell suppression and its audit).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Former:
-    """The same cells in the release before: their exact persons then, which were withheld, which are the same rows now."""
+    """The same cells in the release before: persons then, which were withheld, and which are the same rows now."""
 
     persons: Mapping[str, int]
     withheld: frozenset[str]
@@ -86,8 +86,8 @@ def derivable_cells(
 ) -> frozenset[str]:
     """The attack: withheld cells whose number follows from `totals`, what is shown now and what was shown before.
 
-    Assumes the strongest reader: one who knows every shown count exactly and which cells did not change since. Leaves out
-    what the release before gave away by itself: nothing done now takes that back.
+    Assumes the strongest reader: one who knows every shown count exactly and which cells did not change since. Leaves
+    out what the release before gave away by itself: nothing done now takes that back.
     """
     now, then = _unknowns(persons, withheld, former)
     before = _fixed(_relations(totals, then))
@@ -110,8 +110,8 @@ def _next_to_withhold(
 
 def _exposed_totals(
     persons: Mapping[str, int], totals: Sequence[Total], withheld: set[str], minimum: int, public: frozenset[str]
-) -> Iterable[Total]:
-    """Relations that give a withheld cell away by themselves, and in which some cell is left that withholding could help."""
+) -> Iterator[Total]:
+    """Relations that by themselves give a withheld cell away, and in which a cell is left to withhold."""
     for total in totals:
         hidden = [cell for cell in total.cells if cell in withheld]
         if hidden and _gives_away(persons, total, hidden, minimum) and _smallest(persons, total, withheld | public):
@@ -147,7 +147,7 @@ def _adds_up_across(totals: Sequence[Total], former: Former) -> bool:
 def _unknowns(
     persons: Mapping[str, int], withheld: frozenset[str], former: Former
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Cell -> name of its unknown, now and then. An unchanged cell is one unknown, and none once it is shown either time."""
+    """Cell -> name of its unknown, now and then. An unchanged cell is one unknown, and none once it was ever shown."""
     now = {cell: cell for cell in withheld - former.public if cell in persons}
     changed = {cell: _THEN + cell for cell in former.withheld - former.unchanged}
     same = {cell: cell for cell in former.withheld & former.unchanged & withheld}

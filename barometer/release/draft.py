@@ -29,8 +29,8 @@ _NOT_AN_INPUT = "ledger"
 def draft_release(night: Night) -> Path:
     """Write the draft of `night` to `<drafts>/<city>/<run id>/`, in place of an earlier one; returns that folder.
 
-    The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the release
-    would be unsafe (see `collect_content`).
+    The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the
+    release would be unsafe (see `collect_content`).
     """
     with timed(night, STEP, "draft"):
         content = collect_content(night)
@@ -97,7 +97,7 @@ def _software_version() -> str:
 
 
 def _swap(staged: Path, target: Path) -> None:
-    """Put `staged` in place of `target`. Killed in between, the old or the new draft is there, or none: never half of one."""
+    """Put `staged` in place of `target`. Killed in between, one of the two is there, or none: never half of one."""
     if target.exists():
         old = fresh_folder(staged.parent)
         target.rename(old / target.name)

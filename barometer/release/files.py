@@ -67,4 +67,6 @@ def _feature(code: str, rows: pl.DataFrame, geometry: dict[str, Any]) -> dict[st
 
 def _write_json(path: Path, content: Any, indent: int | None = None) -> None:
     separators = None if indent else (",", ":")
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=indent, separators=separators, default=str) + "\n", "utf-8")
+    path.write_text(
+        json.dumps(content, ensure_ascii=False, indent=indent, separators=separators, default=str) + "\n", "utf-8"
+    )

@@ -22,8 +22,8 @@ def rounded_boundaries(collection: dict[str, Any]) -> dict[str, Any]:
 def flat_boundaries(collection: dict[str, Any]) -> dict[str, Any]:
     """Area -> geometry in whole map units of about ten metres: x east, y north, from the middle of the city.
 
-    Equirectangular with the standard parallel through the city's middle: over one city true to shape within a fraction of
-    a per cent, and it needs no projection in the reader's browser.
+    Equirectangular with the standard parallel through the city's middle: over one city true to shape within a fraction
+    of a per cent, and it needs no projection in the reader's browser.
     """
     west, south, east, north = _bounds(collection)
     middle = ((west + east) / 2, (south + north) / 2)

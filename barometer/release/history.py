@@ -37,7 +37,11 @@ class Release:
 
 def releases_of(folder: Path) -> list[Release]:
     """Releases below a city's `folder`, oldest first."""
-    found = [(match, path) for path in folder.glob("*") if (match := _NAME.fullmatch(path.name)) and (path / MANIFEST).is_file()]
+    found = [
+        (match, path)
+        for path in folder.glob("*")
+        if (match := _NAME.fullmatch(path.name)) and (path / MANIFEST).is_file()
+    ]
     releases = [Release(p, date.fromisoformat(m[1]), int(m[2]), read_manifest(p)) for m, p in found]
     return sorted(releases, key=lambda release: (release.night, release.number))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
+from barometer.night import Night
 from barometer.release import icc
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
 from barometer.release.manifest import sha256
-from barometer.night import Night
 from barometer.tables import TABLES
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -29,7 +29,10 @@ _FIELD_TYPES = {
     pl.Date: "date",
     pl.Datetime: "datetime",
 }
-_KEPT = f"; counts of people to the nearest {ROUNDING_BASE}, empty where withheld (fewer than {MINIMUM_PERSONS} or in need of cover)"
+_KEPT = (
+    f"; counts of people to the nearest {ROUNDING_BASE}, empty where withheld (fewer than {MINIMUM_PERSONS}, or needed "
+    "to keep such a count from being worked out)"
+)
 _MEANINGS = {
     "area_name": "name of the area",
     "missing_reason": "why there is no number here",
@@ -80,8 +83,9 @@ def data_package(folder: Path, content: Content, night: Night) -> dict[str, Any]
 def _description(content: Content) -> str:
     warning = "SYNTHETIC: made by a simulation; says nothing of real people. " if content.is_synthetic else ""
     return (
-        f"{warning}Trust indicators per neighbourhood and period, each with its error, or the reason why it is missing. "
-        f"Cells with fewer than {MINIMUM_PERSONS} respondents or authors are withheld, and so are those that would give them away."
+        f"{warning}Trust indicators per neighbourhood and period, each with its error or the reason why it is "
+        f"missing. Cells with fewer than {MINIMUM_PERSONS} respondents or authors are withheld, and so are those that "
+        "would give them away."
     )
 
 

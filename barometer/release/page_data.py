@@ -14,41 +14,49 @@ from barometer.indicators import Indicator
 from barometer.release.changes import latest_periods
 from barometer.release.charts import map_chart, trend_chart
 from barometer.release.content import Content
-from barometer.release.geometry import aspect_ratio, flat_boundaries
+from barometer.release.geometry import flat_boundaries
 from barometer.release.protect import EVERYONE
-from barometer.release.words import DIMENSIONS, DIRECTIONS, METHODS, REASONS, SIGNALS, VOICES, period_in_words
+from barometer.release.words import (
+    DIMENSIONS,
+    DIRECTIONS,
+    HEARD,
+    METHODS,
+    REASONS,
+    SIGNALS,
+    VOICES,
+    period_in_words,
+    unit_in_words,
+)
 
 # Viridis (matplotlib, CC0), light to dark: readable in every common form of colour blindness and in grey.
 VIRIDIS = ("#fde725", "#90d743", "#35b779", "#21918c", "#31688e", "#443983", "#440154")
-FEWEST_CLASSES = 5
-MAP_WIDTH_PX = 560
+MOST_CLASSES = 7
 TREND_HEIGHT_PX = 260
 _NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 def page_data(content: Content, city: City, night: date) -> dict[str, Any]:
-    """Everything the script shows. Areas are listed by name; a row of figures is [value, lower, upper, n, method, reason]."""
+    """Everything the script shows. Areas by name; a row of figures is [value, lower, upper, n, method, reason]."""
     areas = city.neighbourhoods.sort("name")
     shown = [i for i in content.indicators.indicators if i.id in set(content.estimates["indicator"].to_list())]
-    boundaries = city.boundaries(city.primary)
     return {
         "city": {"id": city.id, "name": city.name},
         "night": night.isoformat(),
         "areas": [{"area": area, "name": name} for area, name in areas.select("area", "name").iter_rows()],
-        "shapes": flat_boundaries(boundaries),
+        "shapes": flat_boundaries(city.boundaries(city.primary)),
         "indicators": [_indicator(indicator, content, city, night) for indicator in shown],
         "chosen": default_indicator(content, city),
         "coverage": _coverage(content.coverage, city),
-        "words": {"reasons": REASONS, "methods": METHODS, "signals": SIGNALS, "voices": VOICES},
+        "words": {"reasons": REASONS, "methods": METHODS, "signals": SIGNALS, "voices": VOICES, "heard": HEARD},
         "charts": {
-            "map": map_chart(height=round(MAP_WIDTH_PX * min(aspect_ratio(boundaries), 1.2))),
+            "map": map_chart(),
             "trend": trend_chart(height=TREND_HEIGHT_PX),
         },
     }
 
 
 def default_indicator(content: Content, city: City) -> str:
-    """The indicator shown first: of trust, the one with most neighbourhoods shown; the first in the file among equals."""
+    """The indicator shown first: of trust, the one with most neighbourhoods shown; among equals the file's first."""
     latest = content.estimates.join(latest_periods(content.estimates), on=["indicator", "period_start", "period_end"])
     local = latest.filter(pl.col("geography") == city.primary)
     shown = dict(local.group_by("indicator").agg(pl.col("value").count()).iter_rows())
@@ -69,7 +77,7 @@ def _indicator(indicator: Indicator, content: Content, city: City, night: date) 
         "id": indicator.id,
         "title": indicator.title,
         "question": indicator.question,
-        "unit": indicator.unit,
+        "unit": unit_in_words(indicator),
         "isShare": indicator.is_share,
         "direction": DIRECTIONS[indicator.direction],
         "dimension": DIMENSIONS[indicator.dimension],
@@ -91,7 +99,9 @@ def _period(start: date, end: date, night: date) -> dict[str, Any]:
 def _figures(rows: pl.DataFrame, periods: Sequence[tuple[date, date]]) -> dict[str, list[list[Any]]]:
     """Area -> one row of figures a period, in order of `periods`."""
     at = {period: i for i, period in enumerate(periods)}
-    figures: dict[str, list[list[Any]]] = {area: [[] for _ in periods] for area in rows["area"].unique().sort().to_list()}
+    figures: dict[str, list[list[Any]]] = {
+        area: [[] for _ in periods] for area in rows["area"].unique().sort().to_list()
+    }
     columns = ("area", "period_start", "period_end", "value", "lower", "upper", "n", "method", "missing_reason")
     for area, start, end, *figure in rows.select(columns).iter_rows():
         figures[area][at[start, end]] = figure
@@ -99,11 +109,11 @@ def _figures(rows: pl.DataFrame, periods: Sequence[tuple[date, date]]) -> dict[s
 
 
 def class_edges(values: Sequence[float]) -> list[float]:
-    """Round edges of equal map classes that hold all `values`; one class more than there are edges between."""
+    """Round edges of equal map classes that hold all `values`: as fine as about `MOST_CLASSES` classes allow."""
     if not values:
         return [0.0, 1.0]
     lowest, highest = min(values), max(values)
-    step = _nice_step((highest - lowest) / FEWEST_CLASSES)
+    step = _nice_step((highest - lowest) / MOST_CLASSES)
     first = math.floor(lowest / step + 1e-9)
     last = max(math.ceil(highest / step - 1e-9), first + 1)
     return [round(k * step, 10) for k in range(first, last + 1)]
@@ -132,5 +142,7 @@ def _coverage(coverage: pl.DataFrame, city: City) -> dict[str, dict[str, int | N
         heard = rows.filter((pl.col("records").sum() > 0).over("period_end"))
         latest = (heard if heard.height else rows).filter(pl.col("period_end") == pl.col("period_end").max())
         count = "voices" if signal != "counts" else "records"
-        found[str(signal)] = dict(latest.unique("area", keep="last", maintain_order=True).select("area", count).iter_rows())
+        found[str(signal)] = dict(
+            latest.unique("area", keep="last", maintain_order=True).select("area", count).iter_rows()
+        )
     return found

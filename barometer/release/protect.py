@@ -50,8 +50,8 @@ def protect_estimates(
 ) -> pl.DataFrame:
     """Estimates as they may be shown: small cells and their helpers withheld, numbers and counts of people rounded.
 
-    `rows`: table `estimates`; `signals`: indicator -> signal. Withheld cells keep no number at all, whatever reason they
-    had. Raises `ReleaseRefused` when a withheld cell could still be worked out.
+    `rows`: table `estimates`; `signals`: indicator -> signal. Withheld cells keep no number at all, whatever reason
+    they had. Raises `ReleaseRefused` when a withheld cell could still be worked out.
     """
     limits = _limits(_MINIMUM, minimum_persons)
     families = rows.partition_by(_FAMILY, as_dict=True, maintain_order=True)
@@ -86,8 +86,8 @@ def _checked(
     found = derivable_cells(persons, totals, withheld, former=former)
     if found and shows_news:
         raise ReleaseRefused(
-            f"{what}: the number of {', '.join(sorted(found))} is withheld but could be worked out from what would be shown; "
-            "nothing was released; do not publish this period by hand, and report the fault"
+            f"{what}: the number of {', '.join(sorted(found))} is withheld but could be worked out from what would be "
+            "shown; nothing was released; do not publish this period by hand, and report the fault"
         )
     return withheld
 
@@ -115,9 +115,9 @@ def _former_of(key: tuple[Any, ...], family: pl.DataFrame, former: FormerRelease
 def _mark(rows: pl.DataFrame, hidden: Iterable[tuple[Any, ...]], key: tuple[str, ...]) -> pl.DataFrame:
     """Add `is_withheld`."""
     keys = pl.DataFrame(list(hidden), schema={name: rows.schema[name] for name in key}, orient="row")
-    return rows.join(keys.with_columns(is_withheld=pl.lit(value=True)), on=key, how="left", maintain_order="left").with_columns(
-        pl.col("is_withheld").fill_null(value=False)
-    )
+    return rows.join(
+        keys.with_columns(is_withheld=pl.lit(value=True)), on=key, how="left", maintain_order="left"
+    ).with_columns(pl.col("is_withheld").fill_null(value=False))
 
 
 def _show(rows: pl.DataFrame, is_people: pl.Expr) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def publish(night: Night, draft: Path, *, approved_by: str, is_stand_in: bool, a
 
 
 def require_published_unaltered(release: Path) -> dict[str, Any]:
-    """The manifest of a release whose files are exactly as published; raises `ReleaseRefused` naming those that are not."""
+    """The manifest of a release, once its files are exactly as published; else raises `ReleaseRefused` naming them."""
     manifest = require_unaltered(release)
     if not manifest.get("approval"):
         raise ReleaseRefused(f"{release}: was never approved")

@@ -19,6 +19,7 @@ from barometer.night import Night
 from barometer.release import words
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
+from barometer.release.geometry import aspect_ratio
 from barometer.release.history import Release
 from barometer.release.icc import icc_record
 from barometer.release.page_data import page_data
@@ -61,34 +62,39 @@ def _environment() -> Environment:
 
 
 @cache
-def _vega_bundle() -> str:
+def _vega_bundle() -> Markup:
     """Vega, Vega-Lite and Vega-Embed as one script, from the installed package."""
-    bundle: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
-    return bundle.replace("</script", "<\\/script")
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    return Markup(bundle.replace("</script", "<\\/script"))  # noqa: S704 (an installed library, no input)
 
 
 def render_page(folder: Path, content: Content, night: Night) -> str:
     """The release's page as a draft: nobody has approved it yet. `folder` holds the files it offers for download."""
-    return _environment().get_template("page.html.j2").render(
-        night=night.night,
-        city=night.city,
-        run_id=night.run_id,
-        is_synthetic=content.is_synthetic,
-        approval_html=_approval_block(None),
-        summary=summarise(content, night.city, night.night),
-        groups=_groups(content, night),
-        rumours=content.rumours.to_dicts(),
-        icc=icc_record(night.city),
-        indicators=_by_dimension(content),
-        downloads=[(name, title, (folder / name).stat().st_size) for name, title in DOWNLOADS.items()],
-        versions=_versions(content),
-        words=words,
-        minimum_persons=max(MINIMUM_PERSONS, night.city.thresholds.minimum_n),
-        rounding_base=ROUNDING_BASE,
-        style=_asset("page.css"),
-        script=_asset("page.js"),
-        vega=Markup(_vega_bundle()),
-        data=_as_script_data(page_data(content, night.city, night.night)),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            night=night.night,
+            city=night.city,
+            run_id=night.run_id,
+            is_synthetic=content.is_synthetic,
+            approval_html=_approval_block(None),
+            summary=summarise(content, night.city, night.night),
+            groups=_groups(content, night),
+            rumours=content.rumours.to_dicts(),
+            icc=icc_record(night.city),
+            indicators=_by_dimension(content),
+            downloads=[(name, title, (folder / name).stat().st_size) for name, title in DOWNLOADS.items()],
+            versions=_versions(content),
+            words=words,
+            map_height=round(aspect_ratio(night.city.boundaries(night.city.primary)), 3),
+            minimum_persons=max(MINIMUM_PERSONS, night.city.thresholds.minimum_n),
+            rounding_base=ROUNDING_BASE,
+            style=_asset("page.css"),
+            script=_asset("page.js"),
+            vega=_vega_bundle(),
+            data=_as_script_data(page_data(content, night.city, night.night)),
+        )
     )
 
 
@@ -143,4 +149,6 @@ def render_releases(city_name: str, is_synthetic: bool, releases: Sequence[Relea
     """The list of a city's releases, newest first."""
     template = _environment().get_template("releases.html.j2")
     newest_first = list(reversed(releases))
-    return template.render(city_name=city_name, is_synthetic=is_synthetic, releases=newest_first, style=_asset("page.css"))
+    return template.render(
+        city_name=city_name, is_synthetic=is_synthetic, releases=newest_first, style=_asset("page.css")
+    )

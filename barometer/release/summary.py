@@ -16,7 +16,15 @@ from barometer.indicators import Indicator, Indicators
 from barometer.release.changes import latest_changes, latest_periods
 from barometer.release.content import Content
 from barometer.release.protect import EVERYONE
-from barometer.release.words import DIMENSIONS, counted, difference_in_words, listed, period_in_words, value_in_words
+from barometer.release.words import (
+    DIMENSIONS,
+    counted,
+    difference_in_words,
+    listed,
+    period_in_words,
+    unit_in_words,
+    value_in_words,
+)
 
 # One figure a dimension at the top of the page, context left out: it is no trust.
 HEADLINE_DIMENSIONS = ("people", "institutions", "rumours", "observed")
@@ -33,6 +41,7 @@ class Headline:
     dimension: str
     title: str
     value: str
+    unit: str
     interval: str
     period: str
     change: str
@@ -69,7 +78,7 @@ def summarise(content: Content, city: City, night: date) -> Summary:
     local = clear.filter(pl.col("geography") == city.primary).sort("area_name", "indicator")
     return Summary(
         headlines=_headlines(content, changes, city, night),
-        city_changes=[_change_sentence(row, content.indicators, "Across the city") for row in whole.iter_rows(named=True)],
+        city_changes=[_change_sentence(row, content.indicators) for row in whole.iter_rows(named=True)],
         area_changes=[_area_change(row, content.indicators) for row in local.iter_rows(named=True)],
         tested=changes.height,
         sureness=[*_sureness(content, city), _checks_sentence(content.checks)],
@@ -80,7 +89,9 @@ def summarise(content: Content, city: City, night: date) -> Summary:
 def _headlines(content: Content, changes: pl.DataFrame, city: City, night: date) -> list[Headline]:
     latest = latest_periods(content.estimates)
     now = content.estimates.join(latest, on=["indicator", "period_start", "period_end"])
-    rows = {row["indicator"]: row for row in now.filter(pl.col("area") == city.id).drop_nulls("value").iter_rows(named=True)}
+    rows = {
+        row["indicator"]: row for row in now.filter(pl.col("area") == city.id).drop_nulls("value").iter_rows(named=True)
+    }
     moved = {row["indicator"]: row for row in changes.filter(pl.col("area") == city.id).iter_rows(named=True)}
     chosen = (_first_of(content.indicators, dimension, rows) for dimension in HEADLINE_DIMENSIONS)
     return [_headline(i, rows[i.id], moved.get(i.id), night) for i in chosen if i is not None]
@@ -97,6 +108,7 @@ def _headline(indicator: Indicator, row: dict[str, object], moved: dict[str, obj
         dimension=DIMENSIONS[indicator.dimension],
         title=indicator.title,
         value=value_in_words(float(row["value"]), indicator),  # type: ignore[arg-type]
+        unit=unit_in_words(indicator),
         interval=interval_in_words(row, indicator),
         period=period_in_words(row["period_start"], row["period_end"], night=night),  # type: ignore[arg-type]
         change=change,
@@ -120,16 +132,15 @@ def interval_in_words(row: dict[str, object], indicator: Indicator) -> str:
     return f"{value_in_words(lower, indicator)} to {value_in_words(upper, indicator)}"
 
 
-def _change_sentence(row: dict[str, object], indicators: Indicators, where: str) -> str:
+def _change_sentence(row: dict[str, object], indicators: Indicators) -> str:
     indicator = indicators[str(row["indicator"])]
     before, now = (value_in_words(float(row[name]), indicator) for name in ("value_before", "value"))  # type: ignore[arg-type]
     verb = "rose" if float(row["change"]) > 0 else "fell"  # type: ignore[arg-type]
-    return f"{where}, “{indicator.title}” {verb} from {before} to {now} (95% interval now {interval_in_words(row, indicator)})."
+    return f"“{indicator.title}” {verb} from {before} to {now}."
 
 
 def _area_change(row: dict[str, object], indicators: Indicators) -> AreaChange:
-    name = str(row["area_name"])
-    return AreaChange(str(row["area"]), name, str(row["indicator"]), _change_sentence(row, indicators, f"In {name}"))
+    return AreaChange(str(row["area"]), str(row["area_name"]), str(row["indicator"]), _change_sentence(row, indicators))
 
 
 def _sureness(content: Content, city: City) -> list[str]:
@@ -149,7 +160,8 @@ def _shown_sentence(what: str, rows: pl.DataFrame) -> str:
     shown, places = asked["value"].count(), asked.drop_nulls("value")["area"].n_unique()
     return (
         f"Of {asked.height:,} neighbourhood figures from {what} in the latest period, {shown:,} could be shown, in "
-        f"{counted(places, 'neighbourhood', 'neighbourhoods')}. The others rest on too few people to tell one area from another."
+        f"{counted(places, 'neighbourhood', 'neighbourhoods')}. The others rest on too few people to tell "
+        "areas apart."
     )
 
 
@@ -165,12 +177,14 @@ def _unheard(coverage: pl.DataFrame, city: City) -> list[str]:
     groups = under_heard_groups(coverage, city)
     silent = _silent_places(coverage, city)
     named = listed([group.replace("=", " ").replace("_", " ") for group in groups[:MOST_GROUPS_NAMED]])
-    sentences = [f"In the survey these groups are heard clearly less than their share of residents: {named}."] if groups else []
+    sentences = (
+        [f"In the survey these groups are heard clearly less than their share of residents: {named}."] if groups else []
+    )
     return [*sentences, *silent]
 
 
 def under_heard_groups(coverage: pl.DataFrame, city: City) -> list[str]:
-    """Groups of the city's latest survey whose share of voices is below `UNDER_HEARD_RATIO` of their share of residents."""
+    """Groups of the latest survey whose share of voices is below `UNDER_HEARD_RATIO` of their share of residents."""
     shares = group_shares(coverage, city)
     return shares.filter(pl.col("voice_share") < UNDER_HEARD_RATIO * pl.col("population_share"))["group"].to_list()
 
@@ -181,7 +195,9 @@ def group_shares(coverage: pl.DataFrame, city: City) -> pl.DataFrame:
     Returns margin, group, voices, population, voice_share, population_share (0-1 within a margin), one row a category.
     """
     rows = coverage.filter(pl.col("area") == city.id, pl.col("signal") == "answers", pl.col("group") != EVERYONE)
-    latest = rows.filter(pl.col("period_end") == pl.col("period_end").max()).filter(pl.col("period_start") == pl.col("period_start").max())
+    latest = rows.filter(pl.col("period_end") == pl.col("period_end").max()).filter(
+        pl.col("period_start") == pl.col("period_start").max()
+    )
     return (
         latest.with_columns(margin=pl.col("group").str.split("=").list.first())
         .with_columns(

@@ -19,7 +19,7 @@ REASONS = {
 }
 METHODS = {
     "direct": "survey answers, weighted to the make-up of the population",
-    "uncorrected": "share of people heard in public posts, as read by a language model and not yet corrected for its errors",
+    "uncorrected": "share of people heard in public posts, read by a language model, not corrected for its errors",
     "mean": "average of practitioners' ratings",
     "rate": "counts set against time or population",
     "model": "statistical model that borrows strength from other areas",
@@ -52,6 +52,7 @@ VOICES = {
     "observations": "observation sessions",
     "counts": "records",
 }
+HEARD = {"answers": "answered the survey", "posts": "heard in public posts"}
 RUMOUR_STATES = {
     "seen": "going round",
     "assessed": "looked into",
@@ -61,14 +62,22 @@ RUMOUR_STATES = {
 
 
 def value_in_words(value: float, indicator: Indicator) -> str:
-    """A value in its unit: shares as per cent (one decimal below 10 %), everything else with one decimal."""
+    """A value in its unit: shares as per cent (one decimal between 0 and 10 %), everything else with one decimal."""
     if indicator.is_share:
         return f"{100 * value:.{_share_decimals(value)}f}%"
     return f"{value:.1f}".replace("-", MINUS)
 
 
 def _share_decimals(value: float) -> int:
-    return 1 if abs(value) < 0.0995 else 0
+    return 1 if 0.0005 <= abs(value) < 0.0995 else 0
+
+
+def unit_in_words(indicator: Indicator) -> str:
+    """What stands after a value: nothing for shares, `out of 10` for a scale, else the unit."""
+    if indicator.is_share:
+        return ""
+    is_scale = indicator.unit == "scale points" and indicator.scale.maximum is not None
+    return f"out of {indicator.scale.maximum:g}" if is_scale else indicator.unit
 
 
 def difference_in_words(difference: float, indicator: Indicator) -> str:

@@ -181,7 +181,8 @@ def _hatecheck(scored: Mapping[str, Any]) -> str:
     return (
         f"## HateCheck (test only)\n\n{scored['cases']} cases: accuracy {scored['accuracy']}, "
         f"macro-F1 {scored['macro_f1']}; hateful {scored['accuracy_hateful']}, "
-        f"not hateful {scored['accuracy_not_hateful']}. In bold: neutral and positive mentions of identity, and counter-speech, whose failure would penalise minority neighbourhoods.\n\n"
+        f"not hateful {scored['accuracy_not_hateful']}. In bold: neutral and positive mentions of identity, and "
+        "counter-speech, whose failure would penalise minority neighbourhoods.\n\n"
         + _table(("functionality", "cases", "accuracy"), rows)
         + "\n"
         + _table(("group", "cases", "accuracy"), groups)

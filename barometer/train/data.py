@@ -27,8 +27,8 @@ SCHEMA: dict[str, pl.DataType] = {
 def labelled_posts(path: Path, *, set_name: str) -> pl.DataFrame:
     """Read JSON lines of one labelled set into `SCHEMA`; `source` is the set's own name where the line has none.
 
-    Raises `BadInput` naming file, line and field at the first line that does not follow the annotation guide: a training
-    set with a wrong line is not used at all.
+    Raises `BadInput` naming file, line and field at the first line that does not follow the annotation guide: a set
+    with a wrong line is not used at all.
     """
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file; the linear model is trained from it")

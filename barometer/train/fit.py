@@ -30,7 +30,7 @@ class Recipe:
     """Every choice of the linear model; the defaults won the comparison in `models/linear/experiments.md`.
 
     `least_voices` keeps a term only when that many different authors (posts, where authors are unknown) use it: it
-    drops noise, and whatever could tell of one person. `sample_weight` is the weight of a made-up post beside a real one.
+    drops noise, and whatever could tell of one person. `sample_weight`: weight of a made-up post beside a real one.
     """
 
     word_ngrams: tuple[int, int] = (1, 2)

@@ -1,4 +1,4 @@
-"""Posts that must stay on one side of every split: near copies, one story, one author, and what these chain together."""
+"""Posts that must stay on one side of every split: near copies, one story, one author, what these chain together."""
 
 from __future__ import annotations
 

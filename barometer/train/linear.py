@@ -32,7 +32,8 @@ def train_linear(*, data: Path, sample: Path | None, output: Path, seed: int = 2
     """Train, score and write the linear model with its card and metrics to the folder `output`.
 
     `data` is the folder of real data (`posts/trust_gold`, `posts/trust_silver`); `sample` the sample city's written
-    posts, or None to leave them out. The same inputs and seed give the same bytes. Raises `BadInput` naming file, line and field.
+    posts, or None to leave them out. The same inputs and seed give the same bytes.
+    Raises `BadInput` naming file, line and field.
     """
     posts = with_events(training_posts(data, sample), data)
     model, metrics = learn(posts, readable(posts), seed=seed)

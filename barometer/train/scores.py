@@ -28,7 +28,8 @@ def f1_by_class(counts: NDArray[Any]) -> NDArray[np.float64]:
     """F1 of each class from (… x) classes x classes counts; NaN for a class that is neither true nor found."""
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     total = counts.sum(axis=-1) + counts.sum(axis=-2)
-    return np.divide(2.0 * hits, total, out=np.full(hits.shape, np.nan), where=total > 0)
+    scores = np.divide(2.0 * hits, total, out=np.full(hits.shape, np.nan), where=total > 0)
+    return np.asarray(scores, dtype=np.float64)
 
 
 def macro_f1(counts: NDArray[Any]) -> NDArray[np.float64]:

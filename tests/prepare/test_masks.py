@@ -35,7 +35,9 @@ def test_no_part_of_an_email_stays(email: str, around: str) -> None:
     assert result == around.format("[email]")
 
 
-@pytest.mark.parametrize("email", ["dave [at] example.com", "dave (at) example.co.uk", "dave@localhost", "ünal@exämple.de"])
+@pytest.mark.parametrize(
+    "email", ["dave [at] example.com", "dave (at) example.co.uk", "dave@localhost", "ünal@exämple.de"]
+)
 def test_emails_in_disguise_go_too(email: str) -> None:
     assert masked(f"write to {email} please") == "write to [email] please"
 
@@ -51,7 +53,8 @@ def test_no_part_of_an_account_on_an_instance_stays(handle: str, host: str, arou
 
 
 @pytest.mark.parametrize(
-    "account", ["@some.one.bsky.social", "＠full_width", "u/some_one", "/u/some-one", "did:plc:ab12cd34", "one.bsky.social"]
+    "account",
+    ["@some.one.bsky.social", "＠full_width", "u/some_one", "/u/some-one", "did:plc:ab12cd34", "one.bsky.social"],
 )
 def test_accounts_of_other_platforms_go(account: str) -> None:
     assert masked(f"thanks {account} for that") == "thanks @user for that"
@@ -146,7 +149,14 @@ def test_any_text_masked_twice_is_masked_once(text: str) -> None:
 
 @given(
     st.lists(
-        st.one_of(EMAILS, HANDLES.map("@{}".format), HOSTS, OUTWARD, INWARD, st.sampled_from([" ", ",", "@", "/", "http://", "07"])),
+        st.one_of(
+            EMAILS,
+            HANDLES.map("@{}".format),
+            HOSTS,
+            OUTWARD,
+            INWARD,
+            st.sampled_from([" ", ",", "@", "/", "http://", "07"]),
+        ),
         max_size=12,
     )
 )

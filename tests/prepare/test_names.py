@@ -92,7 +92,9 @@ def test_most_names_are_found() -> None:
     masked = masker().mask(sentences)
     # then no word of at least 95 % of the names is left (measured: 40 of 40; names of a kind with those on the list)
     leaked = [
-        name for (_, name), text in zip(PEOPLE, masked, strict=True) if any(part in text for part in name.split() if part != "Mr")
+        name
+        for (_, name), text in zip(PEOPLE, masked, strict=True)
+        if any(part in text for part in name.split() if part != "Mr")
     ]
     assert len(leaked) <= 0.05 * len(PEOPLE), leaked
 
@@ -166,14 +168,18 @@ def test_as_many_texts_come_out_as_went_in(texts: list[str]) -> None:
     assert len(masker().mask(texts)) == len(texts)
 
 
-@given(name=st.sampled_from(sorted(words("given_names"))), surname=st.sampled_from(["Ackroyd", "Threlfall", "Kowalska"]))
+@given(
+    name=st.sampled_from(sorted(words("given_names"))), surname=st.sampled_from(["Ackroyd", "Threlfall", "Kowalska"])
+)
 def test_a_listed_given_name_and_its_surname_always_go(name: str, surname: str) -> None:
     (masked,) = masker().mask([f"we met {name.title()} {surname} there"])
     assert name.title() not in masked
     assert surname not in masked
 
 
-@given(st.lists(st.sampled_from(["the", "Dave", "bins", "Thornby", "Smith", "are", ",", "Low Marsh", "Kev"]), max_size=9))
+@given(
+    st.lists(st.sampled_from(["the", "Dave", "bins", "Thornby", "Smith", "are", ",", "Low Marsh", "Kev"]), max_size=9)
+)
 def test_places_outlive_any_company_without_a_title(parts: list[str]) -> None:
     text = " ".join(parts)
     (masked,) = masker().mask([text])

@@ -21,8 +21,33 @@ from tests.towns import make_testville
 KINDS = st.sampled_from(["post", "author", "respondent", "rater", "observer", "record", "duplicate"])
 # Made of what the masks look for, so that the search for a leak looks where one could be.
 PIECES = st.sampled_from(
-    ["Dave", "Smith", "@dave", "dave@example.com", "07700 900123", "BD7 1AB", "http://x.org/dave", " ", ", ", "Mr", "Northgate"]
-    + ["the bins", "[name]", "@user", "Cllr", "DAVE", "o'brien", "\n", "?", "Priya Sharma", "u/dave", "12", "Jan Kowalski"]
+    [
+        "Dave",
+        "Smith",
+        "@dave",
+        "dave@example.com",
+        "07700 900123",
+        "BD7 1AB",
+        "http://x.org/dave",
+        " ",
+        ", ",
+        "Mr",
+        "Northgate",
+    ]
+    + [
+        "the bins",
+        "[name]",
+        "@user",
+        "Cllr",
+        "DAVE",
+        "o'brien",
+        "\n",
+        "?",
+        "Priya Sharma",
+        "u/dave",
+        "12",
+        "Jan Kowalski",
+    ]
 )
 COMPOSED = st.lists(PIECES, max_size=10).map(" ".join)
 
@@ -151,7 +176,13 @@ def test_any_record_can_be_masked(door: CityDoor, record: str) -> None:
     assert len(door.mask_record(record)) <= RECORD_CHARACTERS
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    )
+)
 def test_any_json_stays_json(door: CityDoor, value: Any) -> None:
     masked = door.mask_record(json.dumps(value))
     assert len(masked) <= RECORD_CHARACTERS
@@ -167,6 +198,8 @@ def test_long_and_deep_records_are_cut_not_choked_on(door: CityDoor) -> None:
 
 def test_place_names_are_areas_their_parts_aliases_and_the_city(tmp_path: Path) -> None:
     city = make_testville(tmp_path)
-    areas = city.areas.with_columns(pl.Series("name", ["North & East", "Eastfield", "Mill, Moor and Marsh", "Westwood"]))
+    areas = city.areas.with_columns(
+        pl.Series("name", ["North & East", "Eastfield", "Mill, Moor and Marsh", "Westwood"])
+    )
     names = place_names(make_testville(tmp_path, areas=areas))
     assert {"North", "East", "North & East", "Mill", "Moor", "Marsh", "the Bank", "Testville"} <= set(names)

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from barometer.city import City, load_city
+from barometer.city import load_city
 from barometer.indicators import Indicator, load_indicators
 from barometer.lake import Lake
 from barometer.night import Night
@@ -24,18 +24,35 @@ NIGHT = date(2026, 5, 9)
 BLOCK_STARTS = tuple(date(2026, 1, 19) + timedelta(weeks=4 * k) for k in range(4))
 WAVES = ((date(2025, 11, 3), date(2025, 11, 30)), (date(2026, 3, 2), date(2026, 3, 29)))
 GROUPS = {"age_band": {"16-24": 0.05, "25-44": 0.33, "45-64": 0.36, "65+": 0.26}}
-SHOWN = ("wallet_neighbour", "trust_neighbourhood", "trust_council", "posts_distrust_share", "rumour_share", "practitioner_trust", "observed_staying_rate")
+SHOWN = (
+    "wallet_neighbour",
+    "trust_neighbourhood",
+    "trust_council",
+    "posts_distrust_share",
+    "rumour_share",
+    "practitioner_trust",
+    "observed_staying_rate",
+)
 
 Edit = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def sample_night(home: Path, *, night: date = NIGHT, estimates: Edit | None = None, **tables: pl.DataFrame) -> Night:
-    """A night of city `sample` below `home`, its lake filled; `estimates` edits those rows, `tables` replaces others."""
+    """A night of city `sample` below `home`, its lake filled; `estimates` edits those rows, `tables` replace others."""
     settings = Settings(home=home)
     city = load_city("sample", PROJECT / "configs")
     made = Night(city=city, lake=Lake(root=settings.lake, city=city.id), settings=settings, night=night)
     rows = invented_estimates(made)
-    fill(made, {"estimates": estimates(rows) if estimates else rows, "coverage": invented_coverage(made), "rumours": invented_rumours(made), "checks": invented_checks(made)} | tables)
+    fill(
+        made,
+        {
+            "estimates": estimates(rows) if estimates else rows,
+            "coverage": invented_coverage(made),
+            "rumours": invented_rumours(made),
+            "checks": invented_checks(made),
+        }
+        | tables,
+    )
     return made
 
 
@@ -74,7 +91,18 @@ def _people(indicator: Indicator, place: int, at: int) -> int:
     return (place * 7 + 3 * at) % 41 + (place % 5)
 
 
-def _row(indicator: Indicator, night: Night, *, area: str, geography: str, start: date, end: date, n: int, place: int, at: int) -> dict[str, Any]:
+def _row(
+    indicator: Indicator,
+    night: Night,
+    *,
+    area: str,
+    geography: str,
+    start: date,
+    end: date,
+    n: int,
+    place: int,
+    at: int,
+) -> dict[str, Any]:
     least = indicator.minimum_n
     reason = None if n >= max(least, 1) else "not_collected" if n == 0 and indicator.signal != "posts" else "too_few"
     numbers = {} if reason else _numbers(indicator, n, place, at)
@@ -92,6 +120,8 @@ def _numbers(indicator: Indicator, n: int, place: int, at: int) -> dict[str, flo
     span = highest - lowest
     middle = 0.22 if indicator.direction == "less_trust" else 0.55
     wave = 0.14 * math.sin(place * 1.7) + 0.05 * at * math.cos(place) + (0.06 * at if place == 0 else 0)
+    if place in (5, 9) and at:
+        wave = -0.3 if place == 5 else 0.35
     share = min(max(middle + wave, 0.02), 0.97)
     error = span * math.sqrt(share * (1 - share) / n)
     value = lowest + span * share
@@ -111,17 +141,30 @@ def invented_coverage(night: Night) -> pl.DataFrame:
         for row in _rows_of(indicators[name], night):
             records.append(_coverage_row(row, indicators[name].signal, "all", row["n"]))
             if indicators[name].signal == "answers":
-                records += [_coverage_row(row, "answers", f"{m}={c}", round(row["n"] * s)) for m, cs in GROUPS.items() for c, s in cs.items()]
+                records += [
+                    _coverage_row(row, "answers", f"{m}={c}", round(row["n"] * s))
+                    for m, cs in GROUPS.items()
+                    for c, s in cs.items()
+                ]
     return pl.DataFrame(records, schema=TABLES["coverage"].schema)
 
 
 def _coverage_row(row: dict[str, Any], signal: str, group: str, voices: int) -> dict[str, Any]:
-    same = {name: row[name] for name in ("night", "city", "geography", "area", "period_start", "period_end", "synthetic")}
+    same = {
+        name: row[name] for name in ("night", "city", "geography", "area", "period_start", "period_end", "synthetic")
+    }
     population = 420_000 if row["geography"] == "city" else 6_500
     if group != "all":
         population = round(population * {"16-24": 0.15, "25-44": 0.35, "45-64": 0.3, "65+": 0.2}[group.split("=")[1]])
     per_1000 = 1000 * voices / population
-    return same | {"signal": signal, "group": group, "records": 2 * voices, "voices": voices, "population": population, "voices_per_1000": per_1000}
+    return same | {
+        "signal": signal,
+        "group": group,
+        "records": 2 * voices,
+        "voices": voices,
+        "population": population,
+        "voices_per_1000": per_1000,
+    }
 
 
 def invented_rumours(night: Night) -> pl.DataFrame:
@@ -129,7 +172,14 @@ def invented_rumours(night: Night) -> pl.DataFrame:
     first, last = datetime(2026, 4, 2, tzinfo=UTC), datetime(2026, 5, 8, tzinfo=UTC)
     common = {"night": night.night, "first_seen": first, "last_seen": last, "areas": 6, "synthetic": True}
     claims = [
-        {"rumour": "aa", "terms": ["library", "closing", "sold"], "status": "answered", "posts": 61, "voices": 43, "corrections": 7},
+        {
+            "rumour": "aa",
+            "terms": ["library", "closing", "sold"],
+            "status": "answered",
+            "posts": 61,
+            "voices": 43,
+            "corrections": 7,
+        },
         {"rumour": "bb", "terms": ["secret", "meeting"], "status": "seen", "posts": 9, "voices": 9, "corrections": 0},
     ]
     return pl.DataFrame([common | claim for claim in claims], schema=TABLES["rumours"].schema)
@@ -139,12 +189,19 @@ def invented_checks(night: Night, *, severity: str = "warning", is_met: bool = F
     """Two rules: one that held, and one as asked."""
     common = {"night": night.night, "boundary": "estimate", "table_name": "estimates", "checked": 900}
     rules = [
-        {"rule": "key_is_unique", "severity": "critical", "is_met": True, "unexpected": 0, "message": "keys are unique"},
-        {"rule": "values_in_range", "severity": severity, "is_met": is_met, "unexpected": 3, "message": "3 values are out of range"},
+        {
+            "rule": "key_is_unique",
+            "severity": "critical",
+            "is_met": True,
+            "unexpected": 0,
+            "message": "keys are unique",
+        },
+        {
+            "rule": "values_in_range",
+            "severity": severity,
+            "is_met": is_met,
+            "unexpected": 3,
+            "message": "3 values are out of range",
+        },
     ]
     return pl.DataFrame([common | rule for rule in rules], schema=TABLES["checks"].schema)
-
-
-def city_of(night: Night) -> City:
-    """The night's city."""
-    return night.city

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +15,7 @@ class Options(BaseModel):
     """Options every table format has; unknown ones are mistakes.
 
     `columns`: our name of a column -> the file's own; `timezone`: of times without an offset, default the city's;
-    `id_space`: whose ids the file's are, default the source's.
+    `id_space`: whose ids the file's are, default the source's; `earliest`: before it no date is plausible.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -22,6 +23,7 @@ class Options(BaseModel):
     columns: dict[str, str] = Field(default_factory=dict)
     timezone: str | None = None
     id_space: str | None = None
+    earliest: date | None = None
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)

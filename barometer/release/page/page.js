@@ -16,7 +16,7 @@
   }
 
   function inWords(value, indicator) {
-    if (indicator.isShare) return (100 * value).toFixed(Math.abs(value) < 0.0995 ? 1 : 0) + "%";
+    if (indicator.isShare) return (100 * value).toFixed(Math.abs(value) >= 0.0005 && Math.abs(value) < 0.0995 ? 1 : 0) + "%";
     return value.toFixed(1).replace("-", "\u2212");
   }
 
@@ -33,10 +33,13 @@
     return area === WHOLE_CITY ? "the whole city" : nameOf.get(area);
   }
 
+  function isOfPeople(indicator) {
+    return indicator.signal === "answers" || indicator.signal === "posts";
+  }
+
   function people(n, indicator) {
     if (n === null) return "withheld";
-    const about = indicator.signal === "answers" || indicator.signal === "posts" ? "about " : "";
-    return about + n.toLocaleString("en-GB");
+    return (isOfPeople(indicator) ? "about " : "") + n.toLocaleString("en-GB");
   }
 
   function classOf(value, indicator) {
@@ -50,6 +53,10 @@
     if (text !== undefined) made.textContent = text;
     if (className) made.className = className;
     return made;
+  }
+
+  function upperFirst(text) {
+    return text.replace(/^./, (letter) => letter.toUpperCase());
   }
 
   function current() {
@@ -81,7 +88,7 @@
     const missing = features.filter((feature) => feature.fill === "url(#hatch)").length;
     byId("map-title").textContent = indicator.title + ", " + indicator.periods[state.period].words;
     byId("map-words").textContent =
-      "Darker means higher. " + indicator.direction + " " + (features.length - missing) + " of " + features.length +
+      "Darker means higher. " + (features.length - missing) + " of " + features.length +
       " neighbourhoods have a figure; hatched areas have none. The table below gives every figure and reason.";
     drawLegend(indicator, missing);
   }
@@ -125,6 +132,7 @@
     const lowest = Math.min(...all) - margin;
     views.trend
       .signal("is_share", indicator.isShare)
+      .signal("is_band", indicator.signal !== "answers")
       .signal("lowest", Math.min(...all) >= 0 ? Math.max(0, lowest) : lowest)
       .signal("highest", Math.max(...all) + margin)
       .data("trend", rows)
@@ -137,13 +145,13 @@
   }
 
   function trendInWords(known, indicator) {
-    if (!known.length) return "No period has a figure to draw for this neighbourhood. Bands and bars are 95% intervals.";
-    if (known.length === 1) return "Only one period has a figure, " + known[0].period + ". Bars are 95% intervals.";
+    if (!known.length) return "No period has a figure to draw for this neighbourhood. Bars and bands are 95% intervals.";
+    if (known.length === 1) return "Only one period has a figure, " + known[0].period + ". Bars and bands are 95% intervals.";
     const [before, now] = known.slice(-2);
     const isOverlap = now.lower <= before.upper && before.lower <= now.upper;
     return (
       "Latest two: " + inWords(before.value, indicator) + " in " + before.period + ", " + inWords(now.value, indicator) + " in " + now.period +
-      ". Their 95% intervals " + (isOverlap ? "overlap." : "do not overlap.") + " Bands and bars are 95% intervals."
+      ". Their 95% intervals " + (isOverlap ? "overlap." : "do not overlap.") + " Bars and bands are 95% intervals."
     );
   }
 
@@ -160,8 +168,9 @@
     const period = indicator.periods[state.period].words;
     const start = indicator.title + ", " + period + ": ";
     if (found.value === null) return start + shown(found, indicator) + "." + cityClause(indicator, city, found);
-    const base = found.n === null ? "" : ", from " + people(found.n, indicator) + " " + data.words.voices[indicator.signal];
-    return start + inWords(found.value, indicator) + ", 95% interval " + interval(found, indicator) + base + "." + cityClause(indicator, city, found);
+    const base = found.n === null ? "" : " " + upperFirst(people(found.n, indicator) + " " + data.words.voices[indicator.signal]) + ".";
+    const unit = indicator.unit ? " " + indicator.unit : "";
+    return start + inWords(found.value, indicator) + unit + ", 95% interval " + interval(found, indicator) + "." + base + cityClause(indicator, city, found);
   }
 
   function cityClause(indicator, city, found) {
@@ -175,14 +184,14 @@
 
   function voicesOf(signal, area) {
     const count = (data.coverage[signal] || {})[area];
-    return count === undefined ? "none" : count === null ? "withheld" : count === 0 ? "none" : count.toLocaleString("en-GB");
+    return count === undefined ? "none" : count === null ? "too few to show" : count === 0 ? "none" : count.toLocaleString("en-GB");
   }
 
   function heardSentence() {
     const heard = ["answers", "posts"].filter((signal) => signal in data.coverage);
     if (!heard.length) return "";
-    const parts = heard.map((signal) => data.words.signals[signal].toLowerCase() + " " + voicesOf(signal, state.area));
-    return "People heard in " + placeName(state.area) + " in the newest period: " + parts.join(", ") + ".";
+    const parts = heard.map((signal) => voicesOf(signal, state.area) + " " + data.words.heard[signal]);
+    return "Who was heard in " + placeName(state.area) + " in the newest period: " + parts.join(", ") + ".";
   }
 
   function drawVoices() {
@@ -206,16 +215,25 @@
     const row = element("tr");
     const title = element("th", name);
     title.scope = "row";
-    const note = found.value === null ? data.words.reasons[found.reason] : data.words.methods[found.method];
-    row.append(
-      title,
-      element("td", found.value === null ? "none" : inWords(found.value, indicator), "numeric"),
-      element("td", found.value === null ? "" : interval(found, indicator), "numeric"),
-      element("td", people(found.n, indicator), "numeric"),
-      element("td", note),
-    );
+    row.append(title);
+    if (found.value === null) {
+      const heard = found.n ? " (" + people(found.n, indicator) + ")" : "";
+      const why = element("td", upperFirst(data.words.reasons[found.reason] || "not known why") + heard, "why");
+      why.colSpan = 3;
+      row.append(why);
+    } else {
+      row.append(element("td", inWords(found.value, indicator), "numeric"));
+      row.append(element("td", interval(found, indicator), "numeric"));
+      row.append(element("td", found.n === null ? "withheld" : found.n.toLocaleString("en-GB"), "numeric"));
+    }
     if (area === state.area) row.className = "is-chosen";
     return row;
+  }
+
+  function methodsInUse(indicator) {
+    const found = Object.values(indicator.rows).map((rows) => rows[state.period]).filter((row) => row && row.length && row[0] !== null);
+    const methods = [...new Set(found.map((row) => row[4]))];
+    return methods.map((method) => data.words.methods[method]).join("; ");
   }
 
   function sortValue(area, indicator) {
@@ -239,8 +257,11 @@
 
   function drawTable() {
     const indicator = current();
-    byId("figures-caption").textContent = indicator.title + ", " + indicator.periods[state.period].words;
-    byId("n-heading").textContent = data.words.voices[indicator.signal].replace(/^./, (letter) => letter.toUpperCase());
+    const method = methodsInUse(indicator);
+    const unit = indicator.unit ? " In " + indicator.unit.replace(/^out of/, "points out of") + "." : "";
+    byId("figures-caption").textContent =
+      indicator.title + ", " + indicator.periods[state.period].words + "." + unit + (method ? " Made from: " + method + "." : "");
+    byId("n-heading").textContent = upperFirst(data.words.voices[indicator.signal]) + (isOfPeople(indicator) ? ", about" : "");
     byId("figures-city").replaceChildren(tableRow(WHOLE_CITY, "Whole city", indicator));
     byId("figures-areas").replaceChildren(...sortedAreas(indicator).map((area) => tableRow(area.area, area.name, indicator)));
     document.querySelectorAll("#figures thead th").forEach((heading) => {
