@@ -28,7 +28,7 @@ def derive(frame: pl.DataFrame) -> pl.DataFrame:
     placed = pl.col("area").is_not_null()
     return frame.with_columns(
         is_placed_with_evidence=placed == ~pl.col("area_evidence").is_in(["ambiguous", "none"]),
-        is_placed_with_confidence=placed == pl.col("area_confidence").is_not_null() | ~placed,
+        is_placed_with_confidence=~placed | pl.col("area_confidence").is_not_null(),
         has_language=pl.col("language") != UNDECIDED_LANGUAGE,
     )
 

@@ -52,7 +52,7 @@ class _Groups:
         self._squared = _squared_sums(vectors[: len(known)], self._group_of[: len(known)], len(self.ids))
 
     def add(self, row: int, post: str, threshold: float) -> tuple[str, float]:
-        """Put the post of `row` into the group most like it (the oldest wins a tie) or, below `threshold`, a new one."""
+        """Put a row's post into the group most like it (the oldest wins a tie), or a new one below `threshold`."""
         cosines = _dense(self._vectors[:row] @ self._vectors[row].T) if row else np.empty(0)
         sums = np.bincount(self._group_of[:row], weights=cosines, minlength=len(self.ids))
         similarity = sums / np.sqrt(np.maximum(self._squared, np.finfo(float).tiny))

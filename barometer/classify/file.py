@@ -69,9 +69,9 @@ class _Account:
 def classify_file(source: Path, output: Path, *, model: str = "linear", models: Path) -> Counts:
     """Label the posts of `source` and write `id, trust, target, rumour, hostile` and every probability, in its order.
 
-    `source` holds `{"id", "text"}` JSON lines, plain, gzip or zstd, and is read as a stream. A bad line is reported with
-    file, line and field on the error stream, counted as quarantined and left out. `output` (Parquet) appears only when
-    it is complete.
+    `source` holds `{"id", "text"}` JSON lines, plain, gzip or zstd, and is read as a stream. A bad line is
+    reported with file, line and field on the error stream, counted as quarantined and left out. `output` (Parquet)
+    appears only when it is complete.
     Raises `BadInput` when the file cannot be read or none of its lines can be used.
     """
     _refuse_output(source, output)

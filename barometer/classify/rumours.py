@@ -33,8 +33,8 @@ MOST_TERMS = 8
 def group_rumours(night: Night, *, model: str = "linear") -> Counts:
     """Put the posts that carry or correct a claim into rumours, and write `rumour_posts` and `rumours` of the night.
 
-    `rumour_posts` of a night holds the posts that joined on it; `rumours` the state, on that night, of every rumour with
-    a post in the window. A rumour keeps its id from the night it began. Synthetic and real posts never share a rumour.
+    `rumour_posts` of a night holds the posts that joined on it; `rumours` the state, that night, of every rumour with a
+    post in the window. A rumour keeps its id from the night it began. Synthetic and real posts never share a rumour.
     """
     with timed(night, STEP):
         posts = _posts(night)

@@ -26,6 +26,7 @@ from barometer.indicators import Indicator, VoiceShare
 # An author heard on more days of a period than this weighs as if heard on this many, in the same proportions: one
 # person is then never more than HEAVY_AUTHOR_DAYS of a place's voice-days, however much they write.
 HEAVY_AUTHOR_DAYS = 5
+_LEAST_DRAWS = 1e-6
 
 _GROUP = [*PLACE, *PERIOD]
 
@@ -111,7 +112,9 @@ def _with_errors(shares: pl.DataFrame, *, indicator: Indicator, city: City) -> p
         defect_correlation=city.thresholds.meng_defect_correlation,
     )
     shares = shares.with_columns(pl.Series("effective_n", effective_n, dtype=pl.Float64))
-    shares = with_interval(shares, wilson(share=as_floats(shares, "value"), effective_n=effective_n))
+    # Nothing at all is known from no draw: those cells are withheld below, whatever their interval.
+    draws = np.maximum(effective_n, _LEAST_DRAWS)
+    shares = with_interval(shares, wilson(share=as_floats(shares, "value"), effective_n=draws))
     is_heard = (pl.col("n") >= max(indicator.minimum_n, city.thresholds.minimum_n)) & (pl.col("effective_n") > 0)
     heard = with_reliability(shares.filter(is_heard), by=("indicator", *PERIOD))
     return withhold(

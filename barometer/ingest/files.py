@@ -1,12 +1,13 @@
 """The source `files`: watches a folder and hands over what is new in it.
 
-A plain file of lines is read on from where it stopped the night before, so a night's work is proportional to what is new.
-All other files (compressed, CSV, Parquet) are taken whole whenever their content changes; what was there before then counts
-as duplicate.
+A plain file of lines is read on from where it stopped the night before, so a night's work is proportional to what is
+new. All other files (compressed, CSV, Parquet) are taken whole whenever their content changes; what was there before
+then counts as duplicate.
 
-The bookmark is `{"files": {path: mark}}`. The mark of a plain file of lines holds the bytes and line ends consumed and a
-digest of them; if the file no longer begins so, it is another file and is read from its beginning. An unfinished last line
-is read if it is a complete record; otherwise it is reported once, left where it is, and read when the rest of it has come.
+The bookmark is `{"files": {path: mark}}`. The mark of a plain file of lines holds the bytes and line ends consumed
+and a digest of them; if the file no longer begins so, it is another file and is read from its beginning. An
+unfinished last line is read if it is a complete record; otherwise it is reported once, left where it is, and read
+when the rest of it has come.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ _DocumentParser: TypeAlias = Callable[[BinaryIO, Context], Iterable[Part]]
 class FilesSource:
     """The files of one configured source below `folder`, the city's inbox.
 
-    `until` is the bookmark a later reading must not pass: given when a night is run again after later nights were run.
+    `until` is the bookmark a later reading must not pass: given when a night is run again after later nights were
+    run.
     """
 
     config: SourceConfig

@@ -1,6 +1,7 @@
 """Makes removals total: what a tombstone names goes from every table, with every row derived from it.
 
-`apply_removals` is a task of its own after all sources of a night were read; nothing may write to the city's lake beside it.
+`apply_removals` is a task of its own after all sources of a night were read; nothing may write to the city's lake
+beside it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _PLATFORM_KINDS = ("post", "author")
 def apply_removals(night: Night) -> Counts:
     """Remove what this night's tombstones name, and what earlier or later ones name among this night's rows.
 
-    A version that is newer than its tombstone stays, with what was derived from it on its own night. The counts are of tombstones,
-    which stay the same however often this is run.
+    A version that is newer than its tombstone stays, with what was derived from it on its own night. The counts are
+    of tombstones, which stay the same however often this is run.
     """
     with ledger.timed(night, STEP):
         tombstones = night.lake.read("removals").collect()
@@ -48,8 +49,9 @@ def request_removal(
 ) -> None:
     """Remove one subject at once and for good: all of it up to `at` (default: the end of the night).
 
-    `kind` is post, author, respondent, rater, observer or record; `value` its id as the platform, form or file knows it, with the
-    platform or source before it (`twitter:123`) where the id alone is not known to exactly one of them. Raises `BadInput` otherwise.
+    `kind` is post, author, respondent, rater, observer or record; `value` its id as the platform, form or file knows
+    it, with the platform or source before it (`twitter:123`) where the id alone is not known to exactly one of them.
+    Raises `BadInput` otherwise.
     """
     if kind not in get_args(PseudonymKind) or reason not in get_args(RemovalReason):
         known = ", ".join(get_args(PseudonymKind)), ", ".join(get_args(RemovalReason))

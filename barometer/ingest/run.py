@@ -1,10 +1,10 @@
-"""One night's ingest of one configured source: read what is new, settle it against what is known, write it, account for it."""
+"""One night's ingest of one source: read what is new, settle it against what is known, write it, account for it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from barometer.ingest.tables.answers import Answers
 from barometer.ingest.tables.counts import CountsTable
 from barometer.ingest.tables.observations import Observations
 from barometer.ingest.tables.reports import Reports
+from barometer.lake import tombstone
 from barometer.ledger import Counts
 from barometer.night import Night
 from barometer.tables import TABLES
@@ -89,8 +90,9 @@ class _Intake:
 def ingest_source(night: Night, source: SourceConfig, door: Door) -> Counts:
     """Read what `source` has had since the last night, through `door`, into the tables of its signal.
 
-    Running a night again replaces what it wrote. Returns the balanced counts, which are in the ledger too. Raises `BadInput` when the
-    night is run again after later nights and a file it read is gone or changed, `BadConfiguration` for an unknown format.
+    Running a night again replaces what it wrote. Returns the balanced counts, which are in the ledger too. Raises
+    `BadInput` when the night is run again after later nights and a file it read is gone or changed,
+    `BadConfiguration` for an unknown format.
     """
     with ledger.timed(night, STEP, source.id):
         intake = _take_in(night, source, door)
@@ -98,8 +100,7 @@ def ingest_source(night: Night, source: SourceConfig, door: Door) -> Counts:
         if identity is None:
             return _finish(night, source, door, intake, settled=None, edits=[])
         settled, edits = _settle(night, source, intake, identity)
-        counts = _finish(night, source, door, intake, settled=settled, edits=edits)
-    return counts
+        return _finish(night, source, door, intake, settled=settled, edits=edits)
 
 
 def _take_in(night: Night, source: SourceConfig, door: Door) -> _Intake:
@@ -166,8 +167,7 @@ def _settle(
     second = intake.rows(identity.second) if identity.second else None
     incoming = with_content(intake.rows(identity.table), second, identity, tie=POSITION)
     existing = _existing(night, incoming[identity.key].unique(), identity)
-    tombstones = pl.concat([_tombstones(night, source), as_tombstones(intake.removals)])
-    return settle(incoming, existing, tombstones, identity)
+    return settle(incoming, existing, _tombstones(night, intake), identity)
 
 
 def _existing(night: Night, keys: pl.Series, identity: Identity) -> pl.DataFrame:
@@ -189,21 +189,24 @@ def _purged(night: Night, wanted: pl.LazyFrame, known: pl.DataFrame) -> pl.DataF
     schema = TABLES["received_posts"].schema
     absent = {name: dtype for name, dtype in schema.items() if name not in prepared.columns}
     filled = prepared.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in absent.items())
-    return filled.with_columns(version_at="created_at").select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    return filled.with_columns(version_at="created_at").select(
+        pl.col(name).cast(dtype) for name, dtype in schema.items()
+    )
 
 
 def _earlier(night: Night, table: str) -> pl.LazyFrame:
     return night.lake.read(table).filter(pl.col("night") < night.night)
 
 
-def _tombstones(night: Night, source: SourceConfig) -> pl.DataFrame:
-    """What was taken back, but for what other sources take back this very night.
+def _tombstones(night: Night, intake: _Intake) -> pl.DataFrame:
+    """What was taken back, by this source too, but not what other sources take back this very night.
 
-    Sources of a night are read side by side; each must come to the same end whichever is first, so what they take back from each
-    other is left to `apply_removals`, which comes after all of them.
+    Sources of a night are read side by side; each must come to the same end whichever is first, so what they take
+    back from each other is left to `apply_removals`, which comes after all of them.
     """
     is_settled = (pl.col("night") != night.night) | (pl.col("source") == OPERATOR)
-    return night.lake.read("removals").filter(is_settled).select("kind", "subject", "effective_at", "reason").collect()
+    own = as_tombstones(intake.removals)
+    return pl.concat([night.lake.read("removals").filter(is_settled).select(own.columns).collect(), own])
 
 
 def _finish(
@@ -215,12 +218,13 @@ def _finish(
     settled: pl.DataFrame | None,
     edits: Sequence[Removal],
 ) -> Counts:
-    """Write what the night knows, removals first and the bookmark after all rows, so that a kill loses and leaks nothing."""
+    """Write what the night knows: removals first, the bookmark after all rows, so that a kill loses and leaks nothing."""
     conflicts = [] if settled is None else _conflicts(settled, IDENTITIES[source.signal])
     rejected = [*intake.rejected, *conflicts]
     at = {"night": night.night, "source": source.id}
     night.lake.replace("removals", _stamped(as_tombstones([*intake.removals, *edits]), "removals", at), partition=at)
-    ledger.quarantine(night, source.id, _quarantined(rejected, source, door, at))
+    gone = set(_tombstones(night, intake).filter(pl.col("reason") != "edited")["subject"])
+    ledger.quarantine(night, source.id, _quarantined([_forgotten(one, gone) for one in rejected], source, door, at))
     if settled is not None:
         _write_rows(night, source, intake, settled, at)
     cursor = pl.DataFrame({"cursor": [json.dumps(intake.cursor, sort_keys=True)]})
@@ -278,9 +282,15 @@ def _person(row: Mapping[str, Any], identity: Identity) -> str | None:
     return next((row[column] for column in columns if column), None)
 
 
-def _quarantined(
-    rejected: Iterable[Rejected], source: SourceConfig, door: Door, at: Mapping[str, Any]
-) -> pl.DataFrame:
+def _forgotten(rejected: Rejected, gone: Set[str]) -> Rejected:
+    """The rejected record; no more than that there was one where itself or its author was taken back."""
+    named = (rejected.subject, rejected.author)
+    if any(one is not None and tombstone(one) in gone for one in named):
+        return replace(rejected, record=None, subject=None, author=None)
+    return rejected
+
+
+def _quarantined(rejected: Iterable[Rejected], source: SourceConfig, door: Door, at: Mapping[str, Any]) -> pl.DataFrame:
     rows = [
         {
             "position": one.position,

@@ -1,8 +1,9 @@
-"""What becomes of each incoming row: written, a duplicate, a conflict, or removed. The same for all signals, and pure.
+"""What becomes of each incoming row: written, a duplicate, a conflict, or removed. The same for all signals, and
+pure.
 
-Rows with one key are versions of one record. Of those that nothing took back, the newest is kept; equal content is a duplicate;
-older versions are removed, as their author edited them away; different content with no newer version is a conflict. Nothing depends
-on the order of the rows.
+Rows with one key are versions of one record. Of those that nothing took back, the newest is kept; equal content is a
+duplicate; older versions are removed, as their author edited them away; different content with no newer version is a
+conflict. Nothing depends on the order of the rows.
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ def settle(
 ) -> tuple[pl.DataFrame, list[Removal]]:
     """The incoming rows with their `OUTCOME`, and the removals of the older versions in `existing` that they replace.
 
-    `incoming` and `existing` are rows of the identity's table with `CONTENT` (see `with_content`), `incoming` with `POSITION` too;
-    `tombstones` has kind, subject, effective_at and reason as in the table `removals`.
+    `incoming` and `existing` are rows of the identity's table with `CONTENT` (see `with_content`), `incoming` with
+    `POSITION` too; `tombstones` has kind, subject, effective_at and reason as in the table `removals`.
     """
     told = _versioned(incoming, identity).with_columns(taken_back(incoming, tombstones, identity).alias(OUTCOME))
     alive = told.filter(~pl.col(OUTCOME))
@@ -173,9 +174,7 @@ def _versioned(rows: pl.DataFrame, identity: Identity) -> pl.DataFrame:
 
 def _newest_known(existing: pl.DataFrame, identity: Identity) -> pl.DataFrame:
     newest = existing.sort(VERSION, CONTENT, descending=True).unique(identity.key, keep="first", maintain_order=True)
-    return newest.select(
-        identity.key, pl.col(VERSION).alias("_known_version"), pl.col(CONTENT).alias("_known_content")
-    )
+    return newest.select(identity.key, pl.col(VERSION).alias("_known_version"), pl.col(CONTENT).alias("_known_content"))
 
 
 def _judged(alive: pl.DataFrame, known: pl.DataFrame, identity: Identity) -> pl.DataFrame:

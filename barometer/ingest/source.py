@@ -1,8 +1,8 @@
 """What every source and every parser of a format agrees on.
 
-A source finds out what is new since its bookmark and hands it over in batches. Files are opened, decompressed and cut into
-lines in `files.py`; a parser turns lines, or a whole document, into rows, removals and rejected records. Deciding what is a
-duplicate, an edit or already removed is the business of `settle.py`, for all signals alike.
+A source finds out what is new since its bookmark and hands it over in batches. Files are opened, decompressed and cut
+into lines in `files.py`; a parser turns lines, or a whole document, into rows, removals and rejected records.
+Deciding what is a duplicate, an edit or already removed is the business of `settle.py`, for all signals alike.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ class Rejected:
 class Part:
     """What a parser makes of some records. Every record read is in exactly one place.
 
-    `read = out_of_scope + height of the first table's rows + len(removals) + len(rejected)`.
-    `rows` maps table name to a frame of `incoming_schema(table)`; the first table is the one whose rows are counted, and a
-    second one (answers beside respondents) follows it by `position`.
+    `read = out_of_scope + height of the first table's rows + len(removals) + len(rejected)`. `rows` maps table name
+    to a frame of `incoming_schema(table)`; the first table is the one whose rows are counted, and a second one
+    (answers beside respondents) follows it by `position`.
     """
 
     read: int
@@ -138,7 +138,7 @@ class Context:
 
     @property
     def id_space(self) -> str:
-        """Whose ids a source's record and respondent ids are: option `id_space`, so that sources may share one; else its id."""
+        """Whose ids a source's records and respondents have: its option `id_space`, which sources may share; else its id."""
         return id_space(self.source)
 
     def pseudonym(self, kind: PseudonymKind, record_id: str, *, platform: str = "") -> str:
@@ -177,8 +177,8 @@ class DocumentParser(Protocol):
     def parse_document(self, stream: BinaryIO, context: Context) -> Iterable[Part]:
         """All records of a file, whose decompressed bytes `stream` gives once, forward only.
 
-        Raises `UnusableFile` when nothing of the file can be used (a column is missing, it is not what it says it is): the
-        file becomes one quarantined line and is tried again every night until it can be read.
+        Raises `UnusableFile` when nothing of the file can be used (a column is missing, it is not what it says it
+        is): the file becomes one quarantined line and is tried again every night until it can be read.
         """
         ...
 

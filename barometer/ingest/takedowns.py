@@ -1,9 +1,10 @@
-"""The city's own list of what must go: CSV files of takedown requests and withdrawn consent, format `csv` of signal `removals`.
+"""The city's own list of what must go: CSV files of takedown requests and withdrawn consent, format `csv` of signal
+`removals`.
 
-Columns: `kind` (post, author, respondent, rater, observer or record), `id` (as the platform, form or file knows it), `source` (the
-platform of a post or author; else the id of the configured source, or its option `id_space`), `at` (ISO 8601 with offset; empty:
-everything up to the night), `reason` (deleted, account_deleted, consent_withdrawn, operator; empty: consent_withdrawn for a
-respondent, rater or observer, else operator).
+Columns: `kind` (post, author, respondent, rater, observer or record), `id` (as the platform, form or file knows it),
+`source` (the platform of a post or author; else the id of the configured source, or its option `id_space`), `at` (ISO
+8601 with offset; empty: everything up to the night), `reason` (deleted, account_deleted, consent_withdrawn, operator;
+empty: consent_withdrawn for a respondent, rater or observer, else operator).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class TakedownList:
     """A `DocumentParser` of a city's removals."""
 
     def parse_document(self, stream: BinaryIO, context: Context) -> Iterable[Part]:
-        """Every row as a removal or rejected. Raises `UnusableFile` when kind, id or source is missing from the header."""
+        """Every row as a removal or rejected. Raises `UnusableFile` when the header lacks kind, id or source."""
         for block in read_blocks(stream, context):
             missing = [name for name in _COLUMNS if name not in block.frame.columns]
             if missing:

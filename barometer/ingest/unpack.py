@@ -54,7 +54,7 @@ def is_packed(path: Path) -> bool:
 
 
 def unpacked(path: Path) -> Iterator[bytes]:
-    """Content of the file in pieces. Raises `BrokenArchive` where a compressed file breaks off, after what is intact."""
+    """Content of the file in pieces. Raises `BrokenArchive` after the intact part of a file that breaks off."""
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(0)
@@ -167,17 +167,16 @@ def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
 def _unpack(file: BinaryIO, new_frame: Callable[[], _Frame]) -> Iterator[bytes]:
     """Content of one compressed frame after another, as far as they are intact."""
     frame, intact = new_frame(), 0
-    for packed in _pieces(file, _PACKED_CHUNK_BYTES):
+    for piece in _pieces(file, _PACKED_CHUNK_BYTES):
+        packed = piece
         while packed:
-            if frame.eof:
-                frame = new_frame()
+            frame = new_frame() if frame.eof else frame
             try:
                 content = frame.decompress(packed)
             except (zlib.error, zstandard.ZstdError):
                 raise BrokenArchive(intact) from None
             packed = frame.unused_data if frame.eof else b""
             intact += len(content)
-            if content:
-                yield content
+            yield content
     if not frame.eof:
         raise BrokenArchive(intact)

@@ -21,8 +21,8 @@ def latest_changes(estimates: pl.DataFrame) -> pl.DataFrame:
 
     `estimates`: published estimates. Returns one row a series whose newest period and the one before it both have a
     value with an error: indicator, geography, area, area_name, period_start, period_end, value, lower, upper,
-    value_before, period_end_before, change, change_error, p, is_clear. Periods are the indicator's own: the newest in which any place
-    has a value, and the newest such before it.
+    value_before, period_end_before, change, change_error, p, is_clear. Periods are the indicator's own: the newest in
+    which any place has a value, and the newest such before it.
     """
     columns = [*_SERIES, "area_name", "period_start", "period_end", "value", "standard_error", "lower", "upper"]
     ranked = _with_rank(estimates).select(*columns, "rank")

@@ -90,9 +90,10 @@ def derivable_cells(
     out what the release before gave away by itself: nothing done now takes that back.
     """
     now, then = _unknowns(persons, withheld, former)
-    before = _fixed(_relations(totals, then))
-    found = _fixed(_relations(totals, now) + _relations(totals, then)) - before
-    return frozenset(unknown.removeprefix(_THEN) for unknown in found)
+    found = _fixed(_relations(totals, now) + _relations(totals, then))
+    before = _fixed(_relations(totals, {cell: cell for cell in former.withheld}))
+    given_away = {then[cell] for cell in before if cell in then}
+    return frozenset(unknown.removeprefix(_THEN) for unknown in found - given_away)
 
 
 def _next_to_withhold(

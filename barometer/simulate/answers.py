@@ -42,7 +42,7 @@ class Survey:
 
     @cached_property
     def answers(self) -> pl.DataFrame:
-        """All completed questionnaires, one a row as the form exports them, with `day` (number), in the order of `day`."""
+        """All completed questionnaires, one a row as the form exports them, with `day` (number), in that order."""
         waves = [self._wave(number, *days) for number, days in enumerate(self.plan.waves, start=1)]
         return pl.concat(waves).sort("day", "completed_at", "respondent_id")
 
@@ -112,7 +112,7 @@ class Survey:
 
     @cached_property
     def _cluster_codes(self) -> list[list[str]]:
-        """The sampled units of each area: small official areas (LSOAs) where the city lists enough, else numbered ones."""
+        """The sampled units of each area: its small official areas where the city lists enough, else numbered ones."""
         random, codes = self.plan.random("answers", "clusters"), self.world.city.codes
         return [self._clusters_of(random, area, codes) for area in self.world.areas]
 

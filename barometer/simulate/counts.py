@@ -53,6 +53,6 @@ class ContextCounts:
         trust = self.world.trust[dimension]
         return np.asarray(self.world.people.adults / 1000 * a_1000 * np.exp(slope * (trust - trust[0].mean())))
 
-    def _frame(self, series: str, counted: np.ndarray, day: int) -> pl.DataFrame:  # type: ignore[type-arg]
+    def _frame(self, series: str, counted: np.ndarray, day: int) -> pl.DataFrame:
         columns = {"area": self.world.areas, "date": [self.plan.day(day)] * len(counted), "count": counted.tolist()}
         return pl.DataFrame({"series": [series] * len(counted), **columns})

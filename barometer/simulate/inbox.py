@@ -1,4 +1,4 @@
-"""Raw files in the inbox, as the sources of a city would deliver them: one delivery holds all days since the last one."""
+"""Raw files in the inbox, as a city's sources would deliver them: a delivery holds all days since the last one."""
 
 from __future__ import annotations
 

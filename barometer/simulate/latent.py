@@ -1,4 +1,4 @@
-"""Trust of each neighbourhood on each day, logit scale: published levels, a random walk, and shocks where stories happen."""
+"""Trust of each neighbourhood on each day, logit scale: published levels, a random walk, shocks of the stories."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Counts of people in public places, in the flat form of the Public Life Data Protocol.
 
-A session is an hour of one observer in one place. Where people trust each other more, more of them stay, more of those who
-stay are in company, and more of the groups are mixed. Gate counts of passers-by, ten minutes before, are sessions of their own.
+A session is an hour of one observer in one place. Where people trust each other more, more of them stay, more of
+those who stay are in company, and more of the groups are mixed. Gate counts of passers-by, ten minutes before, are sessions of
+their own.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Observations:
     @cached_property
     def _sessions_by_day(self) -> list[int]:
         ends = (self.plan.sessions * np.arange(1, self.plan.days + 1) / self.plan.days).round().astype(int)
-        return np.diff(ends, prepend=0).tolist()
+        return [int(size) for size in np.diff(ends, prepend=0)]
 
     def _day(self, day: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         random = self.plan.random("observations", day)
@@ -135,7 +136,8 @@ class Observations:
         if parties == 0:
             return [head | window | dict.fromkeys(_POSTURES, 0)]
         return [
-            head | {"id": f"{head['id']}-{number:03d}"} | window | _party(random, float(trust)) for number in range(parties)
+            head | {"id": f"{head['id']}-{number:03d}"} | window | _party(random, float(trust))
+            for number in range(parties)
         ]
 
 

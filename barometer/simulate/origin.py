@@ -29,7 +29,7 @@ _SCHEMA: dict[str, pl.DataType] = {
 
 
 def require_synthetic(city: City) -> None:
-    """Raises `BadConfiguration` unless the city is marked synthetic: invented rows never stand in a real city's tables."""
+    """Raises `BadConfiguration` unless the city is marked synthetic: no real city's tables hold anything invented."""
     if not city.is_synthetic:
         raise BadConfiguration(f"city {city.id} is real: only a city with is_synthetic: true can be simulated")
 

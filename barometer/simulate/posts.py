@@ -1,8 +1,8 @@
-"""Posts of every day: texts drawn from the written ones, by invented authors, mixed as the neighbourhood's trust has it.
+"""Posts of every day: texts drawn from the written ones, by invented authors, as the neighbourhood's trust has it.
 
-A quarter of a day's posts carry its stories: written story posts of that day and the day before. The others are background:
-whether they trust, distrust or do neither follows the trust of their neighbourhood, and their text is drawn from the
-neighbourhood's own posts or from those that are of no place. Texts stay as they were written.
+A quarter of a day's posts carry its stories: written story posts of that day and the day before. The others are
+background: whether they trust, distrust or do neither follows the trust of their neighbourhood, and their text is drawn
+from its own posts or from those that are of no place. Texts stay as they were written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,24 @@ _REPOST_DAYS = 3
 _POSTS_AN_AUTHOR = 4
 _POINTS_AN_AREA = 12
 _EDIT_TEXT = "Edited: this was about something else, sorry for the mix-up."
-_WORDS = "heron kettle ginnel bobbin clough magpie skein tarn weaver lantern moss plum snicket wren teasel loom".split()
+_WORDS = [
+    "heron",
+    "kettle",
+    "ginnel",
+    "bobbin",
+    "clough",
+    "magpie",
+    "skein",
+    "tarn",
+    "weaver",
+    "lantern",
+    "moss",
+    "plum",
+    "snicket",
+    "wren",
+    "teasel",
+    "loom",
+]
 
 Line = dict[str, Any]
 
@@ -69,7 +86,7 @@ class Posts:
         known = dict(by_day.iter_rows())
         weights = np.array([known.get(day, 1) for day in range(self.plan.days)], dtype=np.float64)
         ends = (self.plan.posts * weights.cumsum() / weights.sum()).round().astype(int)
-        return np.diff(ends, prepend=0).tolist()
+        return [int(size) for size in np.diff(ends, prepend=0)]
 
     @cached_property
     def mix(self) -> Numbers:
@@ -210,5 +227,3 @@ class Posts:
 def edited(line: Line, at: str) -> Line:
     """The line as its author rewrites it later."""
     return {**line, "edited_at": at, "text": _EDIT_TEXT}
-
-

@@ -1,4 +1,4 @@
-"""The questions of the simulated survey: how an answer comes from a person's trust, and what the city's mean answer is."""
+"""The questions of the simulated survey: how an answer comes from a person's trust, and what the mean answer is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Form = Literal["likely", "two_way", "eleven", "agree"]
 PERSON_DEVIATION = 0.6
 CLUSTER_DEVIATION = 0.2
 TOTAL_DEVIATION = float(np.hypot(PERSON_DEVIATION, CLUSTER_DEVIATION))
-"""Standard deviations, logit scale: of persons about their group, of primary sampling units about their area, of both."""
+"""Standard deviations, logit scale: of persons about their group, of sampling units about their area, of both."""
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()

@@ -100,7 +100,16 @@ class Reports:
         rating = int(np.clip(round(lowest + felt / 10 * (highest - lowest)), lowest, highest))
         where = self.world.people.names[area] if random.random() < 0.5 else self.world.areas[area]
         date = self.plan.day(day).isoformat()
-        return (day, f"report-{day:03d}-{number:02d}", one.name, where, date, rating, f"{lowest}-{highest}", _reason(random, felt))
+        return (
+            day,
+            f"report-{day:03d}-{number:02d}",
+            one.name,
+            where,
+            date,
+            rating,
+            f"{lowest}-{highest}",
+            _reason(random, felt),
+        )
 
 
 def _reason(random: np.random.Generator, felt: float) -> str | None:

@@ -26,10 +26,9 @@ from barometer.simulate.world import World, make_world
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a call wrote: the days, the files, and the rows of truth that are now in the lake."""
+    """What a call wrote: the days (None: nothing new), the files, and how many rows of truth are in the lake."""
 
-    first_day: date | None
-    last_day: date | None
+    days: str | None
     files: tuple[Path, ...]
     truth_rows: int
 
@@ -47,8 +46,8 @@ def simulate(
 ) -> Simulated:
     """Write the raw files of all days up to `through` (default: the last) that were not written yet, and the truth.
 
-    The same arguments give byte-identical files. A later call with a later `through` adds files and leaves the earlier ones;
-    the last day brings the takebacks. Raises `BadConfiguration` for a real city, `BadInput` when the inbox holds other files.
+    The same arguments give byte-identical files. A later call with a later `through` adds files and leaves the earlier
+    ones; the last day brings the takebacks. Raises `BadConfiguration` for a real city, `BadInput` for another plan's inbox.
     """
     plan = Plan(seed=seed, posts=posts, respondents=respondents, first_day=first_day, days=days)
     return simulate_plan(city, settings, plan, through=through or plan.last_day)
@@ -61,8 +60,7 @@ def simulate_plan(city: City, settings: Settings, plan: Plan, *, through: date) 
     delivery = next_delivery(folder, plan, through)
     files = tuple(makers.write(folder, delivery)) if delivery else ()
     rows = _write_truth(makers, settings, through)
-    span = (plan.day(delivery.first), plan.day(delivery.last)) if delivery else (None, None)
-    return Simulated(*span, files, rows)
+    return Simulated(delivery.name if delivery else None, files, rows)
 
 
 class _Makers:
@@ -89,9 +87,7 @@ class _Makers:
             ("counts", "footfall"): pl.concat([self.counts.footfall(day) for day in delivery.days]),
         }
         named = {folder / signal / f"{delivery.name}.csv": frame for signal, frame in tables.items()}
-        named |= {
-            folder / signal / f"{delivery.name}.{part}.csv": frame for (signal, part), frame in seconds.items()
-        }
+        named |= {folder / signal / f"{delivery.name}.{part}.csv": frame for (signal, part), frame in seconds.items()}
         return self._written(folder, delivery, named)
 
     def _written(self, folder: Path, delivery: Delivery, frames: dict[Path, pl.DataFrame]) -> list[Path]:

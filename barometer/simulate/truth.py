@@ -41,7 +41,7 @@ def truth_table(world: World, values: dict[str, Numbers], through: date) -> pl.D
 
 def _of_answers(world: World, columns: tuple[str, ...]) -> Numbers:
     questions = [BY_COLUMN[column] for column in columns]
-    return np.mean([in_unit(one, _mean(world, one.column)) for one in questions], axis=0)
+    return np.asarray(np.mean([in_unit(one, _mean(world, one.column)) for one in questions], axis=0))
 
 
 def _mean(world: World, column: str) -> Numbers:
@@ -55,7 +55,7 @@ def _rows(world: World, indicator: str, days: list[date], value: Numbers) -> pl.
         {
             "indicator": [indicator] * known.size,
             "area": world.areas * len(days),
-            "day": np.repeat(days, len(world.areas)).tolist(),
+            "day": [day for day in days for _ in world.areas],
             "value": known.ravel(),
             "synthetic": [True] * known.size,
         },

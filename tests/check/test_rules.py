@@ -84,6 +84,13 @@ def test_good_rows_break_no_rule(table: str, tmp_path: Path) -> None:
     assert [o.message for o in outcomes(table, good(table), tmp_path).values() if not o.is_met] == []
 
 
+def test_a_post_without_a_place_needs_no_confidence(tmp_path: Path) -> None:
+    unplaced = good("posts").with_columns(area=pl.lit(None, pl.String), area_confidence=pl.lit(None, pl.Float64))
+    for evidence in ("none", "ambiguous"):
+        found = outcomes("posts", unplaced.with_columns(area_evidence=pl.lit(evidence)), tmp_path)
+        assert all(outcome.is_met for outcome in found.values())
+
+
 @pytest.mark.parametrize("table", MODULES)
 def test_a_table_without_rows_breaks_no_rule(table: str, tmp_path: Path) -> None:
     assert all(outcome.is_met for outcome in outcomes(table, good(table).clear(), tmp_path).values())

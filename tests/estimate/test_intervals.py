@@ -159,8 +159,8 @@ class TestPoisson:
 class TestMeng:
     @pytest.mark.parametrize(
         ("voices", "adults", "correlation", "expected"),
-        # f/(1-f)/rho^2: 300 of 15,000 adults, at rho = .05 and .02; and Meng's own example, reports of one in a hundred of
-        # the 231,557,000 voters of 2016 at rho = .005, worth about 404 random ones.
+        # f/(1-f)/rho^2: 300 of 15,000 adults, at rho = .05 and .02; and Meng's own example, reports of one in a hundred
+        # of the 231,557,000 voters of 2016 at rho = .005, worth about 404 random ones.
         [(300, 15_000, 0.05, 8.163), (300, 15_000, 0.02, 51.02), (2_315_570, 231_557_000, 0.005, 404.04)],
     )
     def test_known_cases(self, voices: float, adults: float, correlation: float, expected: float) -> None:

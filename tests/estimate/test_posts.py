@@ -81,8 +81,13 @@ class TestWhatIsCounted:
 
     @pytest.mark.parametrize(
         ("name", "labels"),
-        [(TRUST, {"trust": "trust", "target": "people"}), (RUMOUR, {"rumour": "rumour"}), (HOSTILE, {"hostile": "yes"})],
-    )  # fmt: skip
+        [
+            (TRUST, {"trust": "trust", "target": "people"}),
+            (RUMOUR, {"rumour": "rumour"}),
+            ("correction_share", {"rumour": "correction"}),
+            (HOSTILE, {"hostile": "yes"}),
+        ],
+    )
     def test_the_other_labels(self, city: City, name: str, labels: dict[str, str]) -> None:
         posts = [*voices(9), post(50, "x", **labels)]
         assert local(city, posts, name)["value"] == pytest.approx(0.1)

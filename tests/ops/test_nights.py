@@ -15,9 +15,7 @@ ZONES = st.sampled_from([LONDON, "Europe/Stockholm", "America/Los_Angeles", "Pac
 def test_a_scheduled_run_is_for_the_local_day_its_interval_starts_on() -> None:
     """Given an interval that starts at 04:00 summer time, its night is that local day, not the UTC one before it."""
     start = datetime(2026, 7, 5, 4, tzinfo=ZoneInfo("Pacific/Auckland"))
-    night = night_of(
-        requested=None, interval_start=start.astimezone(UTC), run_after=start, timezone="Pacific/Auckland"
-    )
+    night = night_of(requested=None, interval_start=start.astimezone(UTC), run_after=start, timezone="Pacific/Auckland")
     assert night == date(2026, 7, 5)
 
 

@@ -61,7 +61,7 @@ def test_a_component_that_will_not_end_is_ended(tmp_path: Path) -> None:
     component = started(tmp_path, IGNORES_REQUESTS)
     printed(component)
     stop([component], wait_seconds=0.5)
-    assert component.process.returncode == -signal.SIGKILL
+    assert not is_alive(component.process.pid)
 
 
 def test_a_components_children_go_with_it_even_from_a_session_of_their_own(tmp_path: Path) -> None:
@@ -73,9 +73,13 @@ def test_a_components_children_go_with_it_even_from_a_session_of_their_own(tmp_p
 
 
 def test_a_component_that_ended_by_itself_is_named_with_its_last_words(tmp_path: Path) -> None:
-    component = started(tmp_path, [sys.executable, "-c", "print('port 8080 is taken'); raise SystemExit(1)"], "scheduler")
+    component = started(
+        tmp_path, [sys.executable, "-c", "print('port 8080 is taken'); raise SystemExit(1)"], "scheduler"
+    )
     component.process.wait()
-    with pytest.raises(ComponentStopped, match=r"scheduler stopped: 'port 8080 is taken'; its whole log is .*scheduler.log"):
+    with pytest.raises(
+        ComponentStopped, match=r"scheduler stopped: 'port 8080 is taken'; its whole log is .*scheduler.log"
+    ):
         component.check()
 
 
@@ -148,5 +152,7 @@ def test_a_free_port_can_be_listened_on() -> None:
 
 
 def test_airflows_command_is_that_of_this_python() -> None:
-    version = subprocess.run(processes.airflow_command("version"), capture_output=True, text=True, cwd=PROJECT, check=True)
+    version = subprocess.run(
+        processes.airflow_command("version"), capture_output=True, text=True, cwd=PROJECT, check=True
+    )
     assert version.stdout.strip().splitlines()[-1].startswith("3.")

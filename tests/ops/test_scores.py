@@ -22,7 +22,10 @@ def test_scores_stand_side_by_side_with_their_change(tmp_path: Path) -> None:
 
 
 def test_scores_that_only_one_of_them_has_are_left_out(tmp_path: Path) -> None:
-    in_use, candidate = a_model(tmp_path / "a", {"old": 1.0}), a_model(tmp_path / "b", {"new": 1.0, "is_promoted": True})
+    in_use, candidate = (
+        a_model(tmp_path / "a", {"old": 1.0}),
+        a_model(tmp_path / "b", {"new": 1.0, "is_promoted": True}),
+    )
     assert len(compared(in_use=in_use, candidate=candidate).splitlines()) == 1
 
 

@@ -39,7 +39,9 @@ def test_the_front_page_links_every_release_newest_first(tmp_path: Path) -> None
     a_release(tmp_path, "sample", "2026-05-09-1")
     a_release(tmp_path, "bradford", "2026-05-10-1")
     text = write_front_page(tmp_path).read_text("utf-8")
-    assert 0 < text.index('href="bradford/2026-05-10-1/index.html"') < text.index('href="sample/2026-05-09-1/index.html"')
+    assert (
+        0 < text.index('href="bradford/2026-05-10-1/index.html"') < text.index('href="sample/2026-05-09-1/index.html"')
+    )
 
 
 def test_a_folder_name_cannot_bring_markup_onto_the_page(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ LONG = "the council is going to close our library on the first of june"
 NEAR = "the council is going to close our library on the first of july"
 OTHER = "lovely bluebells in the woods this morning and not a soul about"
 # Words from a small vocabulary, so that near copies are common.
-TEXTS = st.lists(st.sampled_from(["bins", "council", "library", "closed", "again", "today", "street", "rumour", "cat"]), max_size=9)
+TEXTS = st.lists(
+    st.sampled_from(["bins", "council", "library", "closed", "again", "today", "street", "rumour", "cat"]), max_size=9
+)
 
 
 def posts(*texts: str, days: list[float] | None = None, **columns: Any) -> pl.DataFrame:

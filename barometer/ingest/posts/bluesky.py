@@ -1,12 +1,12 @@
 """Bluesky Jetstream events, one a line (https://docs.bsky.app/blog/jetstream).
 
-Creates and updates of `app.bsky.feed.post` are posts; its deletes, and accounts that are no longer there, are removals. All
-other collections (likes, follows, profiles, …), identity events and accounts coming back are out of scope. So are reposts: a
-repost event has no text and Jetstream counts no reach, so there is nothing of it to keep.
+Creates and updates of `app.bsky.feed.post` are posts; its deletes, and accounts that are no longer there, are
+removals. All other collections (likes, follows, profiles, …), identity events and accounts coming back are out of
+scope. So are reposts: a repost event has no text and Jetstream counts no reach, so there is nothing of it to keep.
 
-The time of a version is the time of its event, set by Jetstream: `createdAt` is whatever the author's client says, and a
-delete must always be later than the post it deletes. A deleted or deactivated account takes back what it posted until then;
-if it comes back, what it posts afterwards is read again.
+The time of a version is the time of its event, set by Jetstream: `createdAt` is whatever the author's client says,
+and a delete must always be later than the post it deletes. A deleted or deactivated account takes back what it posted
+until then; if it comes back, what it posts afterwards is read again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """CSV exports of 4CAT (https://4cat.nl), the capture tool of the Digital Methods Initiative.
 
-Every 4CAT export has `id, thread_id, timestamp, body, author`; the exports of its data sources add columns, of which those below are
-used where they are there. The export does not say which platform it came from: the source's option `platform` does.
+Every 4CAT export has `id, thread_id, timestamp, body, author`; the exports of its data sources add columns, of which
+those below are used where they are there. The export does not say which platform it came from: the source's option
+`platform` does.
 """
 
 from __future__ import annotations
@@ -115,7 +116,9 @@ def _point(stated: str | None) -> tuple[float | None, float | None]:
     try:
         longitude, latitude = (float(part) for part in stated.strip("[]()").replace(";", ",").split(","))
     except ValueError:
-        raise Unusable("impossible_point", "long_lat is not longitude,latitude: correct or empty it", "long_lat") from None
+        raise Unusable(
+            "impossible_point", "long_lat is not longitude,latitude: correct or empty it", "long_lat"
+        ) from None
     return longitude, latitude
 
 

@@ -1,4 +1,4 @@
-"""What the JSON formats of posts share: one record (or one array of records) a line, decoded strictly, refused in words."""
+"""What the JSON formats of posts share: one record, or one array of records, a line; what is refused is told in words."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def _as_unusable(error: Exception, data: bytes) -> Unusable:
         return error
     if isinstance(error, msgspec.ValidationError):
         return _wrong_field(str(error))
-    return _not_finite(data) or Unusable("invalid_json", "not a JSON record: one complete JSON object a line is expected")
+    return _not_finite(data) or Unusable(
+        "invalid_json", "not a JSON record: one complete JSON object a line is expected"
+    )
 
 
 def _wrong_field(message: str) -> Unusable:
@@ -108,7 +110,7 @@ def _wrong_field(message: str) -> Unusable:
         return Unusable("missing_field", f"{missing[1]} is missing: every record needs it", missing[1])
     found = _FIELD.search(message)
     field = found[1] if found and found[1] else None
-    what = message.split(" - at ")[0]
+    what = message.partition(" - at ")[0]
     rule = "invalid_date" if "datetime" in what else "wrong_type"
     return Unusable(rule, f"{field or 'the record'}: {what}; correct it at the source", field)
 
@@ -119,7 +121,9 @@ def _not_finite(data: bytes) -> Unusable | None:
         record = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    field = next((name for name, value in _leaves(record) if isinstance(value, float) and not math.isfinite(value)), None)
+    field = next(
+        (name for name, value in _leaves(record) if isinstance(value, float) and not math.isfinite(value)), None
+    )
     if field is None:
         return None
     return Unusable("not_finite", f"{field} is NaN or infinite: give a number or leave the field out", field)

@@ -1,9 +1,11 @@
-"""Mastodon statuses as its API gives them (https://docs.joinmastodon.org/entities/Status/), one status or one page a line.
+"""Mastodon statuses as its API gives them (https://docs.joinmastodon.org/entities/Status/), one status or one page a
+line.
 
-Only public and unlisted statuses of accounts that do not ask to be left out of searches (`indexable: false`, `noindex: true`) are in
-scope; a boost is in scope when the boosted status is too. Objects that are not statuses (accounts, media, errors) are out of scope.
-A status is known by its `uri`, which is the same on every server; `in_reply_to_id` is a number of the server asked, so `reply_to`
-tells that a status is an answer but seldom leads to the row it answers.
+Only public and unlisted statuses of accounts that do not ask to be left out of searches (`indexable: false`,
+`noindex: true`) are in scope; a boost is in scope when the boosted status is too. Objects that are not statuses
+(accounts, media, errors) are out of scope. A status is known by its `uri`, which is the same on every server;
+`in_reply_to_id` is a number of the server asked, so `reply_to` tells that a status is an answer but seldom leads to
+the row it answers.
 """
 
 from __future__ import annotations

@@ -2,17 +2,17 @@
 
 One object a line, a post:
 
-    {"id": "1", "platform": "forum", "author": "a7", "created_at": "2026-05-01T09:30:00Z", "text": "The tram is late again"}
+    {"id": "1", "platform": "forum", "author": "a7", "created_at": "2026-05-01T09:30:00Z", "text": "Late again"}
 
-and optionally `edited_at`, `lang` (BCP 47), `place` (name or official code the platform attached), `place_code` (official code),
-`longitude` and `latitude` (WGS84 degrees), `profile_place`, `repost_of`, `reply_to` (ids on the same platform), `reach` (reposts and
-likes). Or a removal, of one post or of everything by one author up to a time:
+and optionally `edited_at`, `lang` (BCP 47), `place` (name or official code the platform attached), `place_code`
+(official code), `longitude` and `latitude` (WGS84 degrees), `profile_place`, `repost_of`, `reply_to` (ids on the same
+platform), `reach` (reposts and likes). Or a removal, of one post or of everything by one author up to a time:
 
     {"remove": "post", "id": "1", "platform": "forum", "at": "2026-05-03T08:00:00Z"}
     {"remove": "author", "author": "a7", "platform": "forum", "at": "2026-05-03T08:00:00Z"}
 
-`platform` may be left out where the source's option `platform` states it; `at` may be left out: all that came up to that night.
-Unknown fields are ignored.
+`platform` may be left out where the source's option `platform` states it; `at` may be left out: all that came up to
+that night. Unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -83,13 +83,17 @@ def _takedown(line: _Line, context: Context) -> Takedown:
     if line.remove == "author":
         author = str(_required(line.author, "author"))
         return Takedown(platform=platform, kind="author", id=author, at=at, reason="account_deleted")
-    raise Unusable("unknown_removal", 'remove is neither "post" nor "author": nothing was removed, correct the line', "remove")
+    raise Unusable(
+        "unknown_removal", 'remove is neither "post" nor "author": nothing was removed, correct the line', "remove"
+    )
 
 
 def _platform(stated: str | None, context: Context) -> str:
     platform = stated or context.source.options.get("platform")
     if not platform:
-        raise Unusable("missing_field", "platform is missing: add it to the record or to the source's options", "platform")
+        raise Unusable(
+            "missing_field", "platform is missing: add it to the record or to the source's options", "platform"
+        )
     return str(platform)
 
 

@@ -96,7 +96,9 @@ def plausible(at: datetime, field: str, context: Context) -> datetime:
 def _require_possible_point(longitude: float | None, latitude: float | None) -> None:
     for name, value, limit in (("longitude", longitude, 180), ("latitude", latitude, 90)):
         if value is not None and not (math.isfinite(value) and abs(value) <= limit):
-            raise Unusable("impossible_point", f"{name} is not a number from -{limit} to {limit}: correct or drop it", name)
+            raise Unusable(
+                "impossible_point", f"{name} is not a number from -{limit} to {limit}: correct or drop it", name
+            )
     if (longitude is None) != (latitude is None):
         missing = "longitude" if longitude is None else "latitude"
         raise Unusable("impossible_point", f"{missing} is missing beside its twin: give both or neither", missing)
@@ -182,9 +184,11 @@ def _placed(posts: Sequence[Post], context: Context) -> tuple[list[str | None], 
     evidence: list[str | None] = [None] * len(posts)
     pointed = [i for i, p in enumerate(posts) if p.longitude is not None]
     coded = [i for i, p in enumerate(posts) if p.longitude is None and p.place_code]
-    at_point = context.city.locate(
-        [posts[i].longitude for i in pointed], [posts[i].latitude for i in pointed]
-    ) if pointed else []
+    at_point = (
+        context.city.locate([posts[i].longitude for i in pointed], [posts[i].latitude for i in pointed])
+        if pointed
+        else []
+    )
     by_code = context.city.place_code([posts[i].place_code for i in coded]) if coded else []
     for found, indices, kind in ((at_point, pointed, "point"), (by_code, coded, "code")):
         for i, area in zip(indices, found, strict=True):

@@ -1,8 +1,8 @@
 """Twitter API v1.1 JSON, one object a line: tweets, extended tweets, retweets, deletion notices.
 
-An object may be wrapped as in the RumourEval collection, {"kind": "source"|"reply", "data": tweet}. Lines that are not tweets
-(a thread's structure, limit and withheld notices, users) are out of scope, and so are tweets of protected accounts, which are not
-public. A retweet is kept with the text of what it repeats, and without that tweet's counts.
+An object may be wrapped as in the RumourEval collection, {"kind": "source"|"reply", "data": tweet}. Lines that are
+not tweets (a thread's structure, limit and withheld notices, users) are out of scope, and so are tweets of protected
+accounts, which are not public. A retweet is kept with the text of what it repeats, and without that tweet's counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from barometer.ingest.posts.post import Post, Takedown, Unusable, plausible
 from barometer.ingest.source import Context
 
 PLATFORM = "twitter"
-_MONTHS = {name: i for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)}
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 _NO_LANGUAGE = frozenset({"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"})
 
 
