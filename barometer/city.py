@@ -1,6 +1,6 @@
 """A city: its neighbourhoods, sources, languages, margins, thresholds; loaded from `configs/cities/<id>/` and checked.
 
-Adding a city is adding a folder (`docs/cities.md` says what goes in); a broken folder is refused with every mistake
+Adding a city is adding a folder (`configs/cities/README.md`); a broken folder is refused with every mistake
 listed at once. Needed: `city.yaml`, `areas.csv`, `adjacency.csv`, `boundaries/<geography>.geojson`, `SOURCES.md`.
 Optional, and then an empty frame: population, margins, covariates, aliases, codes, postcodes (`City.need` raises in
 plain words where a step cannot go without). `geography_from` borrows all of these from another city's folder.
@@ -40,6 +40,8 @@ from barometer.city_files import (
     read_yaml,
 )
 from barometer.errors import BadConfiguration
+
+CODEBOOKS = "codebooks"
 
 __all__ = [
     "City",
@@ -270,6 +272,7 @@ def _check_own(folder: Path, description: CityDescription | None, mistakes: Mist
     if description is None:
         return
     check_description(description, folder.name, mistakes)
+    _check_codebooks(folder.parent.parent / CODEBOOKS, description, mistakes)
     for attribution in description.attribution:
         for file in attribution.files:
             if not (folder / file).exists():
@@ -278,6 +281,14 @@ def _check_own(folder: Path, description: CityDescription | None, mistakes: Mist
         index = read_yaml(folder / ICC_INDEX_FILE, IccIndex, mistakes)
         if index is not None:
             check_icc_index(index, description.is_synthetic, mistakes)
+
+
+def _check_codebooks(codebooks: Path, description: CityDescription, mistakes: Mistakes) -> None:
+    for source in description.sources:
+        codebook = source.options.get("codebook")
+        if codebook is not None and not (codebooks / str(codebook)).is_file():
+            what = f"names the codebook {codebook}, which is not in configs/{CODEBOOKS}"
+            mistakes.add(CITY_FILE, f"source {source.id}", what, "write it or mend the name")
 
 
 def _city(folder: Path, lender: Path | None, description: CityDescription, contents: Contents) -> City:

@@ -171,11 +171,14 @@ def _check_adjacency(contents: Contents, mistakes: Mistakes) -> None:
     strange = set(adjacency["geography"]) - {geography.id for geography in contents.geographies}
     if contents.geographies and strange:
         mistakes.add("adjacency.csv", "column geography", f"{names(strange)} not in city.yaml", "mend it")
-    pairs = set(adjacency.select("area", "neighbour").iter_rows())
-    own = [area for area, neighbour in pairs if area == neighbour]
+    _check_pairs(set(adjacency.select("geography", "area", "neighbour").iter_rows()), mistakes)
+
+
+def _check_pairs(pairs: set[tuple[str, str, str]], mistakes: Mistakes) -> None:
+    own = [area for _, area, neighbour in pairs if area == neighbour]
     if own:
         mistakes.add("adjacency.csv", f"area {names(own)}", "is its own neighbour", "remove the row")
-    single = [f"{area} → {neighbour}" for area, neighbour in pairs if (neighbour, area) not in pairs]
+    single = [f"{area} → {other}" for geography, area, other in pairs if (geography, other, area) not in pairs]
     if single:
         mistakes.add("adjacency.csv", names(single), "is only given one way", "add the row of the other way")
 

@@ -17,7 +17,7 @@ from barometer.errors import BarometerError
 from barometer.night import Night, open_night
 from barometer.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The Social Trust Barometer, step by step.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The Social Trust Barometer, step by step.")
 train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
 app.add_typer(train_app, name="train")
 

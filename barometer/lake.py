@@ -68,7 +68,13 @@ class Lake:
         delta = self._open(table)
         if delta is None:
             return declared.empty().lazy()
-        return self._scan(delta).filter(_live(as_of)).select(list(declared.schema))
+        return self._scan(delta, table).filter(_live(as_of)).select(list(declared.schema))
+
+    def read_every_version(self, table: str) -> pl.LazyFrame:
+        """Rows of `table` as they are and as they ever were: everything that still has bytes in the lake."""
+        delta = self._open(table)
+        declared = TABLES[table]
+        return declared.empty().lazy() if delta is None else self._scan(delta, table).select(list(declared.schema))
 
     def replace(self, table: str, frame: pl.DataFrame, *, partition: Partition) -> int:
         """Make the rows of one partition exactly `frame`, atomically; return how many rows differ from before.
@@ -90,15 +96,17 @@ class Lake:
             self.replace(table, pl.concat([there, rows]), partition=partition)
         return fresh.height
 
-    def remove(self, table: str, keys: pl.DataFrame) -> dict[str, int]:
+    def remove(self, table: str, keys: pl.DataFrame, *, before: date | None = None) -> dict[str, int]:
         """Delete the rows of `table` that match `keys` (one column), and every row derived from them, in every table.
 
-        Older versions of those rows go too, and the files that held them are destroyed, so no byte stays. Must not run
-        beside writers of the same city. Returns the number of rows deleted per table.
+        Older versions of those rows go too, and the files that held them are destroyed, so no byte stays. `before`
+        spares rows written on that night or later (the newer version of an edited post). Must not run beside writers
+        of the same city. Returns the number of rows deleted per table.
         """
         (column,) = keys.columns
         deleted: dict[str, int] = {}
-        self._remove_cascading(table, column, set(keys[column].to_list()), deleted)
+        spared = pl.lit(value=True) if before is None else pl.col("night") < before
+        self._remove_cascading(table, column, set(keys[column].to_list()), spared, deleted)
         for name in deleted:
             self._destroy_unreferenced_files(name, older_than_hours=0)
         return deleted
@@ -144,8 +152,12 @@ class Lake:
             storage_options=self.storage_options,
         )
 
-    def _scan(self, delta: DeltaTable) -> pl.LazyFrame:
-        return pl.scan_delta(delta, storage_options=self.storage_options)
+    def _scan(self, delta: DeltaTable, table: str) -> pl.LazyFrame:
+        """Every version of every row; a column declared after the table was made is empty in what was written before."""
+        stored = pl.scan_delta(delta, storage_options=self.storage_options)
+        there = {column.name for column in delta.schema().fields}
+        added = {name: dtype for name, dtype in TABLES[table].schema.items() if name not in there}
+        return stored.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in added.items())
 
     def _retrying(self, table: str, write: Callable[[DeltaTable], int]) -> int:
         """Run `write` on the newest version until no other writer came between: commits are optimistic."""
@@ -160,7 +172,7 @@ class Lake:
 
     def _replace_once(self, delta: DeltaTable, table: str, frame: pl.DataFrame, partition: Partition) -> int:
         columns = list(TABLES[table].schema)
-        kept = self._scan(delta).filter(_is_partition(partition)).collect()
+        kept = self._scan(delta, table).filter(_is_partition(partition)).collect()
         is_live = pl.col(SUPERSEDED_AT).is_null()
         live = _digested(kept.filter(is_live), columns)
         wanted = _digested(frame, columns)
@@ -177,33 +189,34 @@ class Lake:
 
     def _overwrite(self, delta: DeltaTable, table: str, rows: pl.DataFrame, partition: Partition) -> None:
         order = [*TABLES[table].key, WRITTEN_AT]
-        write_deltalake(delta, rows.sort(order), mode="overwrite", predicate=_predicate(partition))
+        write_deltalake(delta, rows.sort(order), mode="overwrite", predicate=_predicate(partition), schema_mode="merge")
 
-    def _remove_cascading(self, table: str, column: str, values: set[Any], deleted: dict[str, int]) -> None:
+    def _remove_cascading(
+        self, table: str, column: str, values: set[Any], among: pl.Expr, deleted: dict[str, int]
+    ) -> None:
         """Delete from `table`, then from what is derived from it: also where the parent row was purged before."""
         if not values:
             return
-        gone = self._delete_matching(table, column, values)
+        gone = self._delete_matching(table, pl.col(column).is_in(list(values)) & among)
         deleted[table] = deleted.get(table, 0) + gone.height
         for child, tie in derived_tables(table):
             reached = values if tie.of == column else set(gone[tie.of].drop_nulls().to_list())
-            self._remove_cascading(child, tie.column, reached, deleted)
+            self._remove_cascading(child, tie.column, reached, among, deleted)
             if tie.of != column and child != table and column in TABLES[child].schema:
-                self._remove_cascading(child, column, values, deleted)
+                self._remove_cascading(child, column, values, among, deleted)
 
-    def _delete_matching(self, table: str, column: str, values: set[Any]) -> pl.DataFrame:
-        """Delete all versions of the rows of `table` whose `column` is one of `values`; return those rows."""
+    def _delete_matching(self, table: str, matches: pl.Expr) -> pl.DataFrame:
+        """Delete all versions of the rows of `table` that match; return those rows."""
         delta = self._open(table)
         if delta is None:
             return TABLES[table].empty()
-        matches = pl.col(column).is_in(list(values))
-        gone = self._scan(delta).filter(matches).collect()
+        gone = self._scan(delta, table).filter(matches).collect()
         for partition, _ in _by_partition(TABLES[table], gone):
             self._retrying(table, partial(self._keep_others, table=table, matches=matches, at=partition))
         return gone
 
     def _keep_others(self, delta: DeltaTable, *, table: str, matches: pl.Expr, at: Partition) -> int:
-        rows = self._scan(delta).filter(_is_partition(at)).collect()
+        rows = self._scan(delta, table).filter(_is_partition(at)).collect()
         others = rows.filter(~matches.fill_null(value=False))
         self._overwrite(delta, table, others, at)
         return rows.height - others.height

@@ -436,6 +436,7 @@ _QUARANTINE = Table(
         Column("position", pl.String, "file, line or row, and the record's place among the rejected"),
         Column("signal", pl.String, "posts, answers, reports, observations, counts, removals"),
         Column("subject", pl.String, "pseudonym of the post, respondent or record, where known", nullable=True),
+        Column("author", pl.String, "pseudonym of the author, respondent or rater, where known", nullable=True),
         Column("rule", pl.String, "name of the rule broken"),
         Column("field", pl.String, "field at fault", nullable=True),
         Column("reason", pl.String, "what is wrong and what to do, in one line"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from barometer.errors import SchemaMismatch
 from barometer.lake import Lake, tombstone
+from barometer.tables import TABLES, Column
 from tests.conftest import Ticking
 from tests.rows import NIGHT, rows
 
@@ -211,6 +213,23 @@ class TestRemove:
         lake.remove("received_posts", pl.DataFrame({"post": ["p1"]}))
         assert not orphan.exists()
 
+    def test_the_newer_version_of_an_edited_post_is_spared(self, lake: Lake) -> None:
+        put_post(lake, "p1", "ann", "first words")
+        edited = rows("received_posts", {"night": OTHER_NIGHT, "post": "p1", "text": "better words"})
+        lake.replace("received_posts", edited, partition={"night": OTHER_NIGHT})
+        lake.remove("received_posts", pl.DataFrame({"post": ["p1"]}), before=OTHER_NIGHT)
+        assert lake.read("received_posts").collect()["text"].to_list() == ["better words"]
+        assert posts_of(lake) == posts_of(lake, "labels") == []
+        assert b"first words" not in all_bytes(lake)
+
+    def test_superseded_rows_are_seen_until_they_are_removed(self, lake: Lake) -> None:
+        for post in ("p1", "p2"):
+            lake.replace("posts", rows("posts", {"post": post}), partition={"night": NIGHT})
+        assert posts_of(lake) == ["p2"]
+        assert sorted(lake.read_every_version("posts").collect()["post"].to_list()) == ["p1", "p2"]
+        lake.remove("posts", pl.DataFrame({"post": ["p1"]}))
+        assert lake.read_every_version("posts").collect()["post"].to_list() == ["p2"]
+
     def test_removing_what_is_not_there_removes_nothing(self, lake: Lake) -> None:
         put_post(lake, "p1", "ann", "one")
         deleted = lake.remove("received_posts", pl.DataFrame({"post": ["unknown"]}))
@@ -259,3 +278,13 @@ def test_two_cities_never_meet(tmp_path: Path) -> None:
 def test_times_before_any_write_are_empty(lake: Lake) -> None:
     lake.append("posts", rows("posts", {"post": "p"}))
     assert lake.read("posts", as_of=datetime(1999, 1, 1, tzinfo=UTC)).collect().height == 0
+
+
+def test_a_column_declared_later_is_empty_in_what_was_there(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = TABLES["cursors"]
+    lake.append("cursors", cursors((NIGHT, "a", "1")))
+    wider = replace(declared, columns=(*declared.columns, Column("note", pl.String, "a note", nullable=True)))
+    monkeypatch.setitem(TABLES, "cursors", wider)
+    assert lake.read("cursors").collect()["note"].to_list() == [None]
+    lake.append("cursors", rows("cursors", {"night": OTHER_NIGHT, "source": "a", "note": "hello"}))
+    assert lake.read("cursors").sort("night").collect()["note"].to_list() == [None, "hello"]

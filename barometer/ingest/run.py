@@ -218,7 +218,7 @@ def _finish(
     settled: pl.DataFrame | None,
     edits: Sequence[Removal],
 ) -> Counts:
-    """Write what the night knows: removals first, the bookmark after all rows, so that a kill loses and leaks nothing."""
+    """Write what the night knows: removals first, the bookmark last, so that a kill loses and leaks nothing."""
     conflicts = [] if settled is None else _conflicts(settled, IDENTITIES[source.signal])
     rejected = [*intake.rejected, *conflicts]
     at = {"night": night.night, "source": source.id}

@@ -138,7 +138,7 @@ class Context:
 
     @property
     def id_space(self) -> str:
-        """Whose ids a source's records and respondents have: its option `id_space`, which sources may share; else its id."""
+        """Whose ids the source's records and respondents have."""
         return id_space(self.source)
 
     def pseudonym(self, kind: PseudonymKind, record_id: str, *, platform: str = "") -> str:
@@ -147,6 +147,11 @@ class Context:
         A removals file names the same platform or id space beside the id, so it finds what was stored.
         """
         return self.door.pseudonym(kind, identity(platform or self.id_space, record_id))
+
+    @property
+    def plausible_times(self) -> str:
+        """The limits in words; without today's date, as what is stored must not depend on when it was read."""
+        return f"{self.earliest:%Y-%m-%d} to the present"
 
     def is_implausible(self, at: datetime) -> bool:
         """Whether a time lies outside earliest..latest; such records go to quarantine as `implausible_date`."""
@@ -201,7 +206,7 @@ def identity(platform: str, record_id: str) -> str:
 
 
 def id_space(source: SourceConfig) -> str:
-    """Whose ids a source's record, respondent, rater and observer ids are."""
+    """Whose ids a source's records, respondents, raters and observers have: option `id_space`, else the source's id."""
     return str(source.options.get("id_space") or source.id)
 
 

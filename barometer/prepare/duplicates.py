@@ -30,8 +30,8 @@ WINDOW_DAYS = 30
 LEAST_WORDS = 5
 _KIND = "duplicate"
 _WORD = re.compile(r"\w+")
-_REPOST_PREFIX = re.compile(r"^\s*RT\s+@\w[\w.\-]*\s*:?\s*", re.IGNORECASE)
-_IS_REPOST = r"(?i)^\s*RT\s+@\w"
+_REPOST_PREFIX = re.compile(r"^\s*RT\s*@\w[\w.\-]*\s*:?\s*", re.IGNORECASE)
+_IS_REPOST = r"(?i)^\s*RT\s*@\w"
 _COMPARED = {"post": pl.String(), "created_at": UTC_TIME, "text": pl.String(), "duplicate_group": pl.String()}
 
 

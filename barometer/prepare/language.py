@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 
@@ -47,12 +48,17 @@ def find_languages(texts: Sequence[str], hints: Sequence[str | None], languages:
 
 @cache
 def language_identifier(languages: tuple[str, ...]) -> CityLanguages:
-    """The identifier of these languages (loading it takes about half a second, so it is kept)."""
+    """The identifier of these languages."""
     tags = {_model_code(tag): tag for tag in reversed(languages)}
-    every = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    restricted = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    restricted.set_languages([code for code in tags if code in every.labels])
-    return CityLanguages(tags, restricted, every)
+    restricted = copy(_model())
+    restricted.set_languages([code for code in tags if code in _model().labels])
+    return CityLanguages(tags, restricted, _model())
+
+
+@cache
+def _model() -> LanguageIdentifier:
+    """py3langid's model of all its languages; loading takes half a second, so it is kept."""
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def _model_code(tag: str) -> str:

@@ -1,8 +1,8 @@
 """Counts of people in public places, in the flat form of the Public Life Data Protocol.
 
-A session is an hour of one observer in one place. Where people trust each other more, more of them stay, more of
-those who stay are in company, and more of the groups are mixed. Gate counts of passers-by, ten minutes before, are sessions of
-their own.
+A session is an hour of one observer in one place. Where people trust each other more, more of them stay, more of those
+who stay are in company, and more of the groups are mixed. Gate counts of passers-by, ten minutes before, are sessions
+of their own.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def simulate(
     """Write the raw files of all days up to `through` (default: the last) that were not written yet, and the truth.
 
     The same arguments give byte-identical files. A later call with a later `through` adds files and leaves the earlier
-    ones; the last day brings the takebacks. Raises `BadConfiguration` for a real city, `BadInput` for another plan's inbox.
+    ones; the last day brings the takebacks. Raises `BadConfiguration` for a real city, and `BadInput` when the inbox
+    holds another plan's files.
     """
     plan = Plan(seed=seed, posts=posts, respondents=respondents, first_day=first_day, days=days)
     return simulate_plan(city, settings, plan, through=through or plan.last_day)

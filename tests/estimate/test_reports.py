@@ -1,4 +1,4 @@
-"""Practitioners' ratings: every rater one voice, every form's scale turned to one, agreement not taken for certainty."""
+"""Practitioners' ratings: every rater one voice, every form's scale turned to one, agreement no certainty."""
 
 from __future__ import annotations
 

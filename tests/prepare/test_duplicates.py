@@ -139,7 +139,7 @@ def test_when_the_first_post_is_removed_exact_copies_still_find_each_other(door:
 
 def test_reposts_are_marked_by_the_platforms_word_or_by_their_beginning(door: CityDoor) -> None:
     new = posts(
-        LONG, f"RT @user: {LONG}", "rt @user hello there", "art @user show", LONG, repost_of=[None] * 4 + ["p00"]
+        LONG, f"RT @user: {LONG}", "rt@user: hello there", "art @user show", LONG, repost_of=[None] * 4 + ["p00"]
     )
     marked = mark_duplicates(new, window_of(door, new).clear(), similarity=0.8, pseudonyms=door)
     assert marked["is_repost"].to_list() == [False, True, True, False, True]

@@ -47,6 +47,11 @@ def test_no_part_of_a_handle_stays(handle: str, around: str) -> None:
     assert masked(around.format(f"@{handle}")) == around.format("@user")
 
 
+def test_a_repost_glued_to_its_account_is_no_email() -> None:
+    assert masked("RT@some_one: look at this") == "RT@user: look at this"
+    assert masked("start@some_one: look at this") == "[email]: look at this"
+
+
 @given(handle=HANDLES, host=HOSTS, around=AROUND)
 def test_no_part_of_an_account_on_an_instance_stays(handle: str, host: str, around: str) -> None:
     assert masked(around.format(f"@{handle}@{host}")) == around.format("@user")

@@ -223,7 +223,9 @@ def solvable(
     for at, (total, hidden) in enumerate(shown):
         is_then = then is not None and at == 1
         public = same - (shown[1][1] if then is not None else frozenset())
-        names = {c: c if not is_then or c in same else f"{c} then" for c in total.cells if c in hidden and c not in public}
+        names = {
+            c: c if not is_then or c in same else f"{c} then" for c in total.cells if c in hidden and c not in public
+        }
         equations.append({names[c]: -1 if c == total.whole else 1 for c in total.cells if c in names})
     if then is not None:
         shown_now = set(persons) - shown[0][1]
@@ -237,9 +239,7 @@ def solvable(
     return {name for name, unit in units if np.linalg.matrix_rank(np.vstack([matrix, unit])) == rank}
 
 
-def tables_that_fit(
-    persons: Mapping[str, int], names: str, withheld: frozenset[str]
-) -> Iterator[dict[str, int]]:
+def tables_that_fit(persons: Mapping[str, int], names: str, withheld: frozenset[str]) -> Iterator[dict[str, int]]:
     """Every table of whole numbers that agrees with what is shown exactly."""
     hidden = [name for name in names if name in withheld]
     shown = {name: persons[name] for name in names if name not in withheld}

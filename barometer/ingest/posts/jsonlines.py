@@ -1,4 +1,4 @@
-"""What the JSON formats of posts share: one record, or one array of records, a line; what is refused is told in words."""
+"""What the JSON formats of posts share: one record, or an array of records, a line; refusals in words."""
 
 from __future__ import annotations
 

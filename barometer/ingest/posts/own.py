@@ -37,6 +37,7 @@ class _Line(msgspec.Struct):
     lang: str | None = None
     place: str | None = None
     place_code: str | None = None
+    postcode: str | None = None
     longitude: float | None = None
     latitude: float | None = None
     profile_place: str | None = None
@@ -70,6 +71,7 @@ def _post(line: _Line, context: Context) -> Post:
         longitude=line.longitude,
         latitude=line.latitude,
         place_code=line.place_code or line.place,
+        postcode=line.postcode,
         platform_place=line.place,
         profile_place=line.profile_place,
     )

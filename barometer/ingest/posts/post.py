@@ -33,6 +33,7 @@ class Post(msgspec.Struct, kw_only=True, frozen=True):
     longitude: float | None = None
     latitude: float | None = None
     place_code: str | None = None
+    postcode: str | None = None
     platform_place: str | None = None
     profile_place: str | None = None
 
@@ -88,8 +89,8 @@ def plausible(at: datetime, field: str, context: Context) -> datetime:
     """The time in UTC (a time without offset is taken as UTC); raises `Unusable` outside the context's limits."""
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     if context.is_implausible(at):
-        limits = f"{context.earliest:%Y-%m-%d} to {context.latest:%Y-%m-%d}"
-        raise Unusable("implausible_date", f"{field} lies outside {limits}: correct the date, or the source", field)
+        reason = f"{field} is not from {context.plausible_times}: correct the date, or the clock that wrote it"
+        raise Unusable("implausible_date", reason, field)
     return at.astimezone(UTC)
 
 
@@ -179,18 +180,20 @@ def _masked(posts: Sequence[Post], context: Context) -> tuple[list[str], list[st
 
 
 def _placed(posts: Sequence[Post], context: Context) -> tuple[list[str | None], list[str | None]]:
-    """Area and evidence of each post: by its point, else by its official code; coordinates go no further."""
-    areas: list[str | None] = [None] * len(posts)
-    evidence: list[str | None] = [None] * len(posts)
-    pointed = [i for i, p in enumerate(posts) if p.longitude is not None]
-    coded = [i for i, p in enumerate(posts) if p.longitude is None and p.place_code]
-    at_point = (
-        context.city.locate([posts[i].longitude for i in pointed], [posts[i].latitude for i in pointed])
-        if pointed
-        else []
-    )
-    by_code = context.city.place_code([posts[i].place_code for i in coded]) if coded else []
-    for found, indices, kind in ((at_point, pointed, "point"), (by_code, coded, "code")):
-        for i, area in zip(indices, found, strict=True):
-            areas[i], evidence[i] = area, kind if area else None
-    return areas, evidence
+    """Area and evidence of each post, by the first of point, official code and postcode that it has; these go no further."""
+    city = context.city
+    pointed = [post for post in posts if post.longitude is not None]
+    at_point = iter(city.locate([p.longitude for p in pointed], [p.latitude for p in pointed]) if pointed else [])
+    by_code = city.place_code([post.place_code for post in posts])
+    by_postcode = city.place_postcode([post.postcode for post in posts])
+    found = [
+        (next(at_point), "point")
+        if post.longitude is not None
+        else _first_found((code, "code"), (postcode, "postcode"))
+        for post, code, postcode in zip(posts, by_code, by_postcode, strict=True)
+    ]
+    return [area for area, _ in found], [evidence if area else None for area, evidence in found]
+
+
+def _first_found(*candidates: tuple[str | None, str]) -> tuple[str | None, str]:
+    return next((candidate for candidate in candidates if candidate[0]), candidates[0])

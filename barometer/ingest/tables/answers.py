@@ -7,7 +7,6 @@ from typing import BinaryIO
 
 import polars as pl
 
-from barometer.errors import BadConfiguration
 from barometer.ingest.source import POSITION, Context, Part, Removal, incoming_schema
 from barometer.ingest.tables.areas import (
     AREA,
@@ -29,6 +28,7 @@ from barometer.ingest.tables.codebook import (
     load_codebook,
 )
 from barometer.ingest.tables.columns import pseudonyms
+from barometer.ingest.tables.options import Options, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
 from barometer.ingest.tables.times import ISO_FORMATS, noon, parsed_time
 
@@ -43,8 +43,14 @@ _RESPONDENT, _WAVE, _AT, _WEIGHT, _LONGITUDE, _LATITUDE = (
 _JOIN = "/"
 
 
+class AnswerOptions(Options):
+    """`codebook`: name of a file in the city's `codebooks/` or in `configs/codebooks/`."""
+
+    codebook: str
+
+
 class Answers:
-    """Parser of survey files. Source option `codebook` names the codebook under `configs/codebooks/`."""
+    """Parser of survey files."""
 
     def parse_document(self, stream: BinaryIO, context: Context) -> Iterable[Part]:
         """Rows of `respondents` and `answers`; no consent makes a removal, and no interview is out of scope."""
@@ -54,11 +60,7 @@ class Answers:
 
 
 def _codebook(context: Context) -> Codebook:
-    name = context.source.options.get("codebook")
-    if not isinstance(name, str):
-        raise BadConfiguration(
-            f"source {context.source.id}: option codebook is missing; name a file of configs/codebooks"
-        )
+    name = read_options(AnswerOptions, context).codebook
     return load_codebook(find_codebook(name, context.city.folder))
 
 

@@ -21,7 +21,7 @@ from barometer.ingest.tables.areas import (
 )
 from barometer.ingest.tables.cells import Block, read_blocks
 from barometer.ingest.tables.columns import number, optional, pseudonyms, with_plain_names
-from barometer.ingest.tables.options import Options, read_options
+from barometer.ingest.tables.options import ColumnOptions, read_options
 from barometer.ingest.tables.sift import SUBJECT, Fault, implausible, require_columns, sift
 from barometer.ingest.tables.times import ISO_FORMATS, parsed_time
 
@@ -35,7 +35,7 @@ _AT, _COUNT, _SERIES, _LONGITUDE, _LATITUDE = (
 )
 
 
-class CountOptions(Options):
+class CountOptions(ColumnOptions):
     """`series`: of rows that state none."""
 
     series: str | None = None

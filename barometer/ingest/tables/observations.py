@@ -19,7 +19,7 @@ from barometer.ingest.source import POSITION, Context, Part, UnusableFile, incom
 from barometer.ingest.tables.areas import AREA, impossible_point, unknown_area, with_area_of_point, with_area_of_text
 from barometer.ingest.tables.cells import Block, read_blocks
 from barometer.ingest.tables.columns import column, number, optional, pseudonyms
-from barometer.ingest.tables.options import Options, read_options
+from barometer.ingest.tables.options import ColumnOptions, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
 from barometer.ingest.tables.times import ISO_FORMATS, parsed_time
 
@@ -46,7 +46,7 @@ _STARTED, _ENDED, _LONGITUDE, _LATITUDE, _PERSONS, _GROUP = (
 _LONGEST_WINDOW = pl.duration(hours=24)
 
 
-class ObservationOptions(Options):
+class ObservationOptions(ColumnOptions):
     """`window_minutes`: length of windows in files without `endedAt`."""
 
     date_formats: tuple[str, ...] = (*PROTOCOL_FORMATS, *ISO_FORMATS)

@@ -12,18 +12,25 @@ from barometer.ingest.source import Context
 
 
 class Options(BaseModel):
-    """Options every table format has; unknown ones are mistakes.
+    """Options of every source of table files; unknown ones are mistakes.
 
-    `columns`: our name of a column -> the file's own; `timezone`: of times without an offset, default the city's;
     `id_space`: whose ids the file's are, default the source's; `earliest`: before it no date is plausible.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    columns: dict[str, str] = Field(default_factory=dict)
-    timezone: str | None = None
     id_space: str | None = None
     earliest: date | None = None
+
+
+class ColumnOptions(Options):
+    """Options of formats with fixed columns.
+
+    `columns`: our name of a column -> the file's own; `timezone`: of times without an offset, default the city's.
+    """
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    timezone: str | None = None
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)

@@ -16,7 +16,7 @@ from barometer.ingest.source import POSITION, Context, Part, incoming_schema
 from barometer.ingest.tables.areas import AREA, unknown_area, with_area_of_text
 from barometer.ingest.tables.cells import Block, read_blocks
 from barometer.ingest.tables.columns import column, number, optional, pseudonyms, with_plain_names
-from barometer.ingest.tables.options import Options, read_options
+from barometer.ingest.tables.options import ColumnOptions, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
 from barometer.ingest.tables.times import ISO_FORMATS, parsed_time
 
@@ -25,7 +25,7 @@ _SCALE = r"^\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|to|\.\.)\s*(-?\d+(?:\.\d+)?)\s*$"
 _AT, _RATING, _LOWEST, _HIGHEST = "_at", "_rating", "_lowest", "_highest"
 
 
-class ReportOptions(Options):
+class ReportOptions(ColumnOptions):
     """`scale`: of ratings whose row states none, as `1-5`."""
 
     scale: str | None = Field(default=None, pattern=_SCALE)

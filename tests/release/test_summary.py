@@ -1,0 +1,116 @@
+"""The page's sentences: built from numbers, never saying why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from barometer.night import Night
+from barometer.release.content import Content, collect_content
+from barometer.release.summary import Summary, group_shares, summarise, under_heard_groups
+
+
+@pytest.fixture(scope="module")
+def content(sample: Night) -> Content:
+    return collect_content(sample)
+
+
+@pytest.fixture(scope="module")
+def summary(sample: Night, content: Content) -> Summary:
+    return summarise(content, sample.city, sample.night)
+
+
+def test_there_is_one_headline_a_dimension_and_context_has_none(summary: Summary) -> None:
+    assert [headline.dimension for headline in summary.headlines] == [
+        "Trust between people",
+        "Trust in institutions",
+        "Rumours and hostility",
+        "Seen in public places",
+    ]
+
+
+def test_a_headline_carries_its_interval_and_its_period(summary: Summary, content: Content, sample: Night) -> None:
+    wallet = summary.headlines[0]
+    row = content.estimates.filter(
+        pl.col("indicator") == wallet.indicator,
+        pl.col("area") == sample.city.id,
+        pl.col("period_end") == pl.col("period_end").max(),
+    ).row(0, named=True)
+    assert wallet.value == f"{100 * row['value']:.0f}%"
+    assert wallet.interval == f"{100 * row['lower']:.0f}% to {100 * row['upper']:.0f}%"
+    assert wallet.period == "2 to 29 March 2026"
+
+
+def test_a_clear_change_is_said_with_its_direction_and_size(summary: Summary) -> None:
+    assert summary.headlines[0].change_kind == "up"
+    assert summary.headlines[0].change == "up 11.0 percentage points since the period before"
+    assert "“A lost wallet would come back from a neighbour” rose from 55% to 66%." in summary.city_changes
+
+
+def test_an_unclear_change_is_not_given_a_direction(summary: Summary) -> None:
+    assert summary.headlines[3].change_kind == "unclear"
+    assert "no clear change" in summary.headlines[3].change
+
+
+def test_neighbourhoods_that_changed_are_listed_by_name(summary: Summary) -> None:
+    names = [change.name for change in summary.area_changes]
+    assert names
+    assert names == sorted(names)
+    assert summary.area_changes[0].words.startswith("“")
+
+
+def test_the_first_release_has_nothing_to_compare_with(content: Content, sample: Night) -> None:
+    waves = content.estimates.group_by("indicator").agg(pl.col("period_start").max())
+    only_latest = content.estimates.join(waves, on=["indicator", "period_start"], how="semi")
+    summary = summarise(replace(content, estimates=only_latest), sample.city, sample.night)
+    assert summary.tested == 0
+    assert not summary.city_changes
+    assert {headline.change for headline in summary.headlines} == {"no earlier figure to compare with"}
+
+
+def test_how_much_could_be_shown_is_counted(summary: Summary, content: Content, sample: Night) -> None:
+    survey = content.estimates.filter(
+        pl.col("indicator").is_in(["wallet_neighbour", "trust_neighbourhood", "trust_council"]),
+        pl.col("geography") == sample.city.primary,
+        pl.col("period_start") == pl.col("period_start").max(),
+        pl.col("missing_reason").fill_null("") != "not_collected",
+    )
+    assert f"Of {survey.height} neighbourhood figures from the survey" in summary.sureness[0]
+    assert f"{survey['value'].count()} could be shown" in summary.sureness[0]
+
+
+def test_checks_are_counted_and_their_absence_is_said(summary: Summary, content: Content, sample: Night) -> None:
+    assert "2 automatic checks of the data were made" in summary.sureness[-1]
+    assert summary.sureness[-1].endswith("1 held and 1 gave a warning.")
+    unchecked = summarise(replace(content, checks=content.checks.clear()), sample.city, sample.night)
+    assert unchecked.sureness[-1] == "No data checks were recorded for this run."
+
+
+def test_groups_heard_less_than_their_share_are_named(summary: Summary, content: Content, sample: Night) -> None:
+    assert under_heard_groups(content.coverage, sample.city) == ["age_band=16-24"]
+    assert "age band 16-24" in summary.unheard[0]
+
+
+def test_shares_of_groups_add_up_within_a_margin(content: Content, sample: Night) -> None:
+    shares = group_shares(content.coverage, sample.city)
+    assert shares["group"].to_list() == ["age_band=16-24", "age_band=25-44", "age_band=45-64", "age_band=65+"]
+    assert shares["voice_share"].sum() == pytest.approx(1.0)
+    assert shares["population_share"].sum() == pytest.approx(1.0)
+
+
+def test_nothing_is_said_of_who_answered_when_nobody_was_asked(content: Content, sample: Night) -> None:
+    posts_only = content.coverage.filter(pl.col("signal") == "posts")
+    assert group_shares(posts_only, sample.city).is_empty()
+    sentences = summarise(replace(content, coverage=posts_only), sample.city, sample.night).unheard
+    assert len(sentences) == 1
+    assert "public posts" in sentences[0]
+
+
+def test_no_sentence_claims_a_cause(summary: Summary) -> None:
+    changes = [change.words for change in summary.area_changes]
+    sentences = [*summary.city_changes, *changes, *summary.sureness, *summary.unheard]
+    causal = re.compile(r"\b(because|due to|caused?|thanks to|led to|as a result|owing to|driven by)\b", re.IGNORECASE)
+    assert not [sentence for sentence in sentences if causal.search(sentence)]
