@@ -119,18 +119,25 @@ class CityDescription(_Strict):
     country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")
     timezone: str
     is_synthetic: bool
-    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...] = Field(min_length=1)
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...]
     geography_from: Identifier | None = None
     geographies: tuple[Geography, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     sources: tuple[SourceConfig, ...] = ()
+
+    @field_validator("languages")
+    @classmethod
+    def _are_some(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        if not languages:
+            raise ValueError("names no language; list those that posts may be in, e.g. [en, ur]")
+        return languages
 
     @field_validator("timezone")
     @classmethod
     def _is_a_time_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             raise ValueError(f"{name!r} is no IANA time zone; write e.g. Europe/London") from None
         return name
 
@@ -436,6 +443,8 @@ def read_boundaries(folder: Path, geography: str, mistakes: Mistakes) -> Shapes:
     except (OSError, ValueError, KeyError, TypeError) as error:
         mistakes.add(file, "", f"cannot be read ({_one_line(error)[:120]})", "write a GeoJSON FeatureCollection")
         return NO_SHAPES
+    if not features:
+        mistakes.add(file, "", "holds no area", "draw every area of areas.csv")
     good = [row for row in enumerate(features) if _is_sound(file, *row, mistakes)]
     properties = [feature["properties"] for _, feature in good]
     return Shapes(

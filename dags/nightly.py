@@ -188,18 +188,21 @@ def nightly(city: CityCard) -> DAG:
             poke_interval=EARLIER_NIGHT_LOOK_SECONDS,
             timeout=timedelta(days=7),
         )(open_night)()
+        ingested = [ingest_step(city, pool, sources) for pool, sources in city.pools.items()]
         split = step(shards)()
+        classified = step(classify, **writes(city, "labels")).expand(shard=split)
         draft = step(draft_release)()
         approved = approval_step(draft)
+        report = step(run_report)().as_teardown()
         chain(
             opened,
-            [ingest_step(city, pool, sources) for pool, sources in city.pools.items()],
+            ingested,
             step(removals, trigger_rule=TriggerRule.NONE_FAILED)(),
             check_step(city, "ingest"),
             step(prepare, **writes(city, "posts"))(),
             check_step(city, "prepare"),
             split,
-            step(classify, **writes(city, "labels")).expand(shard=split),
+            classified,
             step(group_rumours, trigger_rule=TriggerRule.NONE_FAILED, **writes(city, "rumours", "rumour_posts"))(),
             check_step(city, "classify"),
             step(estimate, **writes(city, "estimates", "coverage"))(),
@@ -207,8 +210,10 @@ def nightly(city: CityCard) -> DAG:
             draft,
             approved,
             step(publish, **writes(city, "release"))(draft, approved.output),
-            step(run_report)().as_teardown(),
+            report,
         )
+        # When one of several parallel tasks fails, the report still waits for the others.
+        [*ingested, classified] >> report
     return dag
 
 

@@ -10,7 +10,7 @@ from barometer.city import City
 from barometer.estimate.cells import Cells, at_every_place, places, to_cells, with_reliability
 from barometer.estimate.periods import PERIOD, with_period
 from barometer.estimate.rates import GROUP, rates
-from barometer.indicators import CountRate, Indicator, Indicators
+from barometer.indicators import WHOLE_CITY, CountRate, Indicator, Indicators
 
 _RESIDENTS = 1000.0
 
@@ -31,10 +31,13 @@ def _estimate_one(counts: pl.DataFrame, *, city: City, indicator: Indicator, set
     measure = indicator.measure
     assert isinstance(measure, CountRate)
     series = counts.filter(pl.col("series") == measure.series)
+    if measure.absent_means == "not_collected":
+        # A counter that stands in no neighbourhood counts nobody's neighbourhood.
+        series = series.filter(pl.col("area").is_in(city.neighbourhoods["area"].to_list()))
     weeks = _weeks_watched(series, settings).join(places(city), how="cross").filter(pl.col("population") > 0)
     counted = _counted(series, city=city, settings=settings)
     if measure.absent_means == "not_collected":
-        weeks = weeks.join(counted.select(GROUP).unique(), on=GROUP, how="semi")
+        weeks = _only_watched(weeks, counted)
     units = weeks.join(counted, on=[*GROUP, "week"], how="left").with_columns(
         events=pl.col("events").fill_null(0.0),
         exposure=pl.col("days") / 7 * pl.col("population") / _RESIDENTS,
@@ -55,6 +58,14 @@ def _counted(series: pl.DataFrame, *, city: City, settings: Indicators) -> pl.Da
         .agg(events=pl.col("count").sum())
         .sort(*GROUP, "week")
     )
+
+
+def _only_watched(weeks: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """The places that have a record in the period; the whole city is then the residents of those neighbourhoods."""
+    watched = weeks.join(counted.select(GROUP).unique(), on=GROUP, how="semi")
+    is_whole = pl.col("geography") == WHOLE_CITY
+    residents = pl.col("population").filter(~is_whole).sum().over(*PERIOD, "week")
+    return watched.with_columns(population=pl.when(is_whole).then(residents).otherwise("population"))
 
 
 def _weeks_watched(series: pl.DataFrame, settings: Indicators) -> pl.DataFrame:

@@ -150,5 +150,5 @@ def _line(task_id: str, group: list[TaskState]) -> str:
     if states <= {"upstream_failed", "removed"}:
         return ""
     worst = "failed" if "failed" in states else "success" if "success" in states else "skipped"
-    seconds = sum(task.duration_seconds or 0.0 for task in group)
+    seconds = max(task.duration_seconds or 0.0 for task in group)
     return f"  {_MARKS[worst]} {in_words(task_id, len(group))} [dim]{seconds:.1f} s[/]"

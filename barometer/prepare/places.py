@@ -13,7 +13,8 @@ as "ambiguous": a weaker kind of evidence is then not asked, since the text itse
 Not taken for a neighbourhood: the city's own name; a place's name behind a masked personal name ("[name] Thornton"), or
 in front of a comma and another county or country ("Shipley, Derbyshire"); everyday words that are names too ("idle") in
 lower case. A road called after a neighbourhood ("Thornton Road") runs in it or leads to it: it counts for less, and for
-nothing beside a plain mention; a road that is itself in the gazetteer counts as such.
+nothing beside a plain mention; a road that is itself in the gazetteer counts as a landmark. Streets and landmarks share
+their names with others, so where they contradict the one locality that is named ("Bolton Road, Silsden") it decides.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ NONE = "none"
 # judgement, after Hecht et al. 2011 ("Tweets from Justin Bieber's heart"), a third of declared places unusable.
 CONFIDENCE = {"point": 0.99, "code": 0.97, "postcode": 0.9, "text": 0.9, "platform": 0.7, "profile": 0.5}
 _CONFIDENCE_OF_ROAD = 0.6
+_CONFIDENCE_WHEN_CONTRADICTED = 0.7
+_LANDMARK = "landmark"
 # A nickname or misspelling is a guess about what was meant.
 _CONFIDENCE_OF_ALIAS = {"nickname": 0.8, "misspelling": 0.8}
 
@@ -71,6 +74,7 @@ class Meaning:
 
     areas: frozenset[str]
     confidence: float
+    is_landmark: bool = True
 
 
 class Gazetteer:
@@ -97,15 +101,17 @@ class Gazetteer:
 
     def _place(self, document: Doc, kind: str) -> Place:
         mentions = self._mentions(document)
-        plain = [span for span in mentions if not _is_road(span)]
         if not mentions:
             return UNPLACED
+        plain = [span for span in mentions if not _is_road(span)]
+        most = CONFIDENCE[kind] if plain else min(_CONFIDENCE_OF_ROAD, CONFIDENCE[kind])
         meanings = [self._meanings[_key(span)] for span in plain or mentions]
-        shared = frozenset.intersection(*(meaning.areas for meaning in meanings))
-        if len(shared) != 1:
-            return UNDECIDED
-        surest = max(meaning.confidence for meaning in meanings) if plain else _CONFIDENCE_OF_ROAD
-        return Place(next(iter(shared)), min(surest, CONFIDENCE[kind]), kind)
+        localities = [meaning for meaning in meanings if not meaning.is_landmark]
+        return (
+            _agreed(meanings, kind, most)
+            or _agreed(localities, kind, min(most, _CONFIDENCE_WHEN_CONTRADICTED))
+            or UNDECIDED
+        )
 
     def _mentions(self, document: Doc) -> list[Span]:
         """Longest matches that stand for a neighbourhood here."""
@@ -134,6 +140,14 @@ def place_posts(city: City, posts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _agreed(meanings: Sequence[Meaning], kind: str, most: float) -> Place | None:
+    """The one neighbourhood that all of these may mean, with a confidence of at `most` so much; None when there is none."""
+    shared = frozenset.intersection(*(meaning.areas for meaning in meanings)) if meanings else frozenset()
+    if len(shared) != 1:
+        return None
+    return Place(next(iter(shared)), min(most, max(meaning.confidence for meaning in meanings)), kind)
+
+
 def _at_door(area: str | None, kind: str | None) -> Place:
     if area is None:
         return UNPLACED
@@ -159,7 +173,8 @@ def _meanings(city: City) -> dict[str, Meaning]:
         confidence = _CONFIDENCE_OF_ALIAS.get(kind, CONFIDENCE["text"])
         for spelling in _spellings(alias):
             known = meanings.get(spelling, Meaning(frozenset(), 0.0))
-            meanings[spelling] = Meaning(known.areas | {area}, max(known.confidence, confidence))
+            is_landmark = known.is_landmark and kind == _LANDMARK
+            meanings[spelling] = Meaning(known.areas | {area}, max(known.confidence, confidence), is_landmark)
     return meanings
 
 

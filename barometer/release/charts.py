@@ -5,6 +5,7 @@ They carry no data: the page's script fills the named data sets and parameters w
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -17,6 +18,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial,
 _WHO = alt.Scale(domain=["area", "city"], range=[AREA_COLOUR, CITY_COLOUR])
 
 
+@cache
 def map_chart() -> dict[str, Any]:
     """Vega-Lite specification.
 
@@ -34,6 +36,7 @@ def map_chart() -> dict[str, Any]:
     return _specification(chart.project(type="identity", reflectY=True), "container")
 
 
+@cache
 def trend_chart(*, height: int) -> dict[str, Any]:
     """Vega-Lite specification. Data set `trend`: day, who (area or city), value, lower, upper, label, shown.
 

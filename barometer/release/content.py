@@ -40,10 +40,10 @@ def collect_content(night: Night) -> Content:
     """
     estimates, coverage = _rows(night, "estimates"), _rows(night, "coverage")
     checks = _rows(night, "checks")
-    _refuse_empty(night, estimates)
+    indicators = load_indicators(night.settings.configs)
+    _refuse_nothing(night, estimates, indicators)
     _refuse_failed_checks(night, checks)
     is_synthetic = _one_kind(night, estimates, coverage)
-    indicators = load_indicators(night.settings.configs)
     inputs = _fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
     shown = protect_estimates(
@@ -68,10 +68,10 @@ def _rows(night: Night, table: str) -> pl.DataFrame:
     return rows.sort(TABLES[table].key)
 
 
-def _refuse_empty(night: Night, estimates: pl.DataFrame) -> None:
+def _refuse_nothing(night: Night, estimates: pl.DataFrame, indicators: Indicators) -> None:
     if estimates.is_empty():
         raise ReleaseRefused(f"run {night.run_id}: there are no estimates to release; run the step `estimate` first")
-    unknown = set(estimates["indicator"]) - set(load_indicators(night.settings.configs).by_id)
+    unknown = set(estimates["indicator"]) - set(indicators.by_id)
     if unknown:
         raise ReleaseRefused(
             f"run {night.run_id}: {', '.join(sorted(unknown))} are not in indicators.yaml; run `estimate` again"

@@ -76,6 +76,19 @@ def test_no_record_means_no_counter_where_the_series_says_so(city: City) -> None
     assert (found["value"], found["missing_reason"]) == (None, "not_collected")
 
 
+def test_the_city_of_a_series_with_counters_is_where_the_counters_are(city: City) -> None:
+    # given counters in one of four places, and one that stands in no place
+    nowhere = [r | {"area": None} for r in daily(9, first=500, series="footfall")]
+    found = rated(city, [*daily(5, series="footfall"), *nowhere], FOOTFALL)
+    # then the city's rate is that of the residents whose place is watched
+    assert one(found, geography=WHOLE_CITY)["value"] == pytest.approx(28)
+
+
+def test_counters_in_no_place_give_no_value(city: City) -> None:
+    nowhere = [r | {"area": None} for r in daily(9, series="footfall")]
+    assert rated(city, nowhere, FOOTFALL)["value"].null_count() == 5
+
+
 def test_another_series_does_not_count(city: City) -> None:
     found = one(rated(city, [*daily(5), *daily(100, first=100, series="footfall")]), area="T1")
     assert found["value"] == pytest.approx(28)

@@ -129,7 +129,7 @@ class TestSimpleRandomSample:
 
 class TestPublishedNumbers:
     def test_the_stata_and_r_example_of_a_stratified_clustered_sample(self, city: City, shared_data: Path) -> None:
-        """R survey's `svymean(~x, svydesign(ids=~psuid, strata=~stratid, weights=~weight, nest=TRUE))` on its `fpc` data
+        """`svymean(~x, svydesign(ids=~psuid, strata=~stratid, weights=~weight, nest=TRUE))` on R survey's `fpc` data
         gives 5.4481 (SE 0.7413); Stata's `svy: mean x` gives 5.448148, .7412683, [3.63433, 7.261966]."""
         data = pl.read_csv(shared_data / "surveys" / "survey_api" / "fpc.csv")
         people = [
@@ -182,21 +182,21 @@ class TestPublishedNumbers:
     def test_who_can_be_trusted_in_the_general_social_survey(
         self, city: City, shared_data: Path, wave: int, year: int
     ) -> None:
-        """The two-way question by wave; about a third of Americans of those years say that most people can be trusted."""
+        """The two-way question by wave; about a third of Americans of those years say most people can be trusted."""
         raw = pl.read_csv(
             shared_data / "surveys" / "gss_trust_panels" / "gss_panel06_long_trust.csv", infer_schema_length=None
         )
-        coded = {"Can Trust": 1.0, "Cannot Trust": 0.0}
+        coded = {"can Trust": 1.0, "Cannot Trust": 0.0, "Depends": None, None: None}
         data = (
             raw.filter((pl.col("year") == year) & pl.col("wtpannr123").is_not_null())
-            .with_columns(y=pl.col("trust").replace_strict(coded, default=None, return_dtype=pl.Float64))
+            .with_columns(y=pl.col("trust").replace_strict(coded, return_dtype=pl.Float64))
             .drop_nulls("y")
         )
         people = [respondent(i, weight=w) for i, w in enumerate(data["wtpannr123"].to_list())]
         found = whole(city, people, [answer(i, TWO_WAY, y) for i, y in enumerate(data["y"].to_list())], TWO_WAY)
         w, y = data["wtpannr123"].to_numpy(), data["y"].to_numpy()
         share = float((w * y).sum() / w.sum())
-        assert found["n"] == data.height > 700
+        assert found["n"] == data.height > 400
         assert found["value"] == pytest.approx(share, abs=1e-9)
         assert 0.25 < found["value"] < 0.45
         n = len(w)

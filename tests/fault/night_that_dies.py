@@ -1,26 +1,26 @@
 """Runs one whole night in this process, and dies by SIGKILL at a chosen write to the lake.
 
-Usage: python -m tests.fault.night_that_dies CITY NIGHT [before|inside|after N]
-
-`before N` dies when the N-th write is asked for, `after N` when it is committed, `inside N` a moment after it began, from
-another thread, so that files are half-written. Without a point it runs to the end and prints the number of writes.
+`before` N dies when the N-th write is asked for, `after` N when it is committed, `inside` N a moment after it began, from
+another thread, so that files are half-written. Without a point it runs to the end and leaves the number of its writes.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from barometer import lake
 from barometer.cli import run_night
 from barometer.night import open_night
+from barometer.settings import Settings
 
 # Long enough for the writer to have created its file, short enough for it not to be done.
 INSIDE_SECONDS = 0.004
+WRITES_FILE = "writes.txt"
 
 
 class Writes:
@@ -46,12 +46,9 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(city: str, night: str, moment: str = "never", number: str = "0") -> None:
-    writes = Writes(moment, int(number))
+def run(home: Path, city: str, night: date, moment: str = "never", number: int = 0) -> None:
+    """Run the night below `home`; meant to be the target of a process of its own."""
+    writes = Writes(moment, number)
     lake.write_deltalake = writes  # type: ignore[assignment]
-    run_night(open_night(city, date.fromisoformat(night)))
-    print(writes.count)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_night(open_night(city, night, Settings(home=home)))
+    (home / WRITES_FILE).write_text(str(writes.count), "utf-8")

@@ -41,7 +41,7 @@ class PlainDoor:
 
 @dataclass(frozen=True, eq=False)
 class SquareTown:
-    """A city of two neighbourhoods: west (longitude below 0) and east, both between latitude 0 and 1 and longitude -1 and 1."""
+    """A city of two neighbourhoods, west and east of longitude 0, within longitude -1 to 1 and latitude 0 to 1."""
 
     id: str = "testville"
     timezone: str = "Europe/London"
@@ -97,7 +97,7 @@ def write_lines(path: Path, *records: Any) -> Path:
     return path
 
 
-def a_post(id: str = "1", **values: Any) -> dict[str, Any]:  # noqa: A002 - it is the field's name
+def a_post(id: str = "1", **values: Any) -> dict[str, Any]:
     """A post in the project's own format."""
     plain = {"platform": "forum", "author": "ada", "created_at": "2026-05-08T10:00:00Z", "text": f"words of {id}"}
     return {"id": id, **plain, **values}

@@ -1,5 +1,6 @@
 import json
 import os
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[fs.S3FileSystem]:
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST"), timeout=5).close()
     for name, value in {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "user",
@@ -57,8 +59,8 @@ def test_pools_are_handed_to_airflows_own_command(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_failing_airflow_command_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "airflow_command", lambda *_: ["sh", "-c", "echo first; echo no database >&2; exit 1"])
-    with pytest.raises(BarometerError, match="airflow pools import .* failed: no database"):
+    monkeypatch.setattr(cluster, "airflow_command", lambda *_: ["sh", "-c", "echo hm; echo no database >&2; exit 1"])
+    with pytest.raises(BarometerError, match=r"airflow pools import .* failed: no database"):
         import_pools({"bluesky": 1})
 
 

@@ -66,10 +66,11 @@ def test_each_task_is_told_once_as_it_ends() -> None:
 
 def test_a_mapped_task_is_told_when_all_of_it_has_ended() -> None:
     half = [a_task("ingest", "success", 0), a_task("ingest", "running", 1)]
-    whole = [a_task("ingest", "success", 0), a_task("ingest", "success", 1)]
+    whole = [a_task("ingest", "success", 0, seconds=9.0), a_task("ingest", "success", 1, seconds=4.0)]
     _, lines = told(StandInForAirflow(("running", half, []), ("success", whole, [])))
     assert len(lines) == 1
     assert "2 sources" in lines[0]
+    assert "9.0 s" in lines[0]
 
 
 def test_one_failed_part_makes_the_whole_mapped_task_failed() -> None:

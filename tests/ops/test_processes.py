@@ -100,9 +100,14 @@ def test_components_last_as_long_as_the_block(home: AirflowHome) -> None:
 
 def test_components_are_gone_after_an_error_too(home: AirflowHome) -> None:
     pids: list[int] = []
-    with pytest.raises(ZeroDivisionError), running(home, SLEEPER) as components:
-        pids.extend(component.process.pid for component in components)
-        raise ZeroDivisionError
+
+    def fails() -> None:
+        with running(home, SLEEPER) as components:
+            pids.extend(component.process.pid for component in components)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert pids
     assert not any(is_alive(pid) for pid in pids)
 
@@ -110,9 +115,14 @@ def test_components_are_gone_after_an_error_too(home: AirflowHome) -> None:
 @pytest.mark.parametrize("request_to_end", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_components_are_gone_after_a_request_to_end(home: AirflowHome, request_to_end: signal.Signals) -> None:
     pids: list[int] = []
-    with pytest.raises(KeyboardInterrupt), running(home, SLEEPER) as components:
-        pids.extend(component.process.pid for component in components)
-        signal.raise_signal(request_to_end)
+
+    def is_asked_to_end() -> None:
+        with running(home, SLEEPER) as components:
+            pids.extend(component.process.pid for component in components)
+            signal.raise_signal(request_to_end)
+
+    with pytest.raises(KeyboardInterrupt):
+        is_asked_to_end()
     assert pids
     assert not any(is_alive(pid) for pid in pids)
 

@@ -15,10 +15,10 @@ from barometer.prepare.places import CONFIDENCE, Gazetteer, place_posts
 from barometer.settings import PROJECT
 from tests.towns import AREAS, NAMES, make_testville
 
-# Measured on the sample city with its neighbourhoods' full names as the only gazetteer: precision 1.00, recall .34;
-# with their parts as localities: precision .97, recall .66. More aliases may only raise what is found.
-LEAST_PRECISION = 0.9
-LEAST_RECALL = 0.3
+# Measured on the sample city: precision .99, recall .87 (.34 with full names only). The aliases were gathered with such
+# posts in mind, so that recall elsewhere will be lower; what is not found stays unplaced.
+LEAST_PRECISION = 0.97
+LEAST_RECALL = 0.8
 
 # Invented names for Testville's four neighbourhoods, with every trap that a real gazetteer has.
 ALIASES = [
@@ -77,6 +77,8 @@ def placed(gazetteer: Gazetteer, text: str, kind: str = "text") -> tuple[str | N
         ("Northgate and Northgate again, and Norgate", "T1"),
         ("Station Road in Southbank", "T3"),
         ("Norton or Idle, same thing", "T2"),
+        ("Mill Lane, Northgate end", "T1"),
+        ("Station Road in Norton", "T2"),
     ],
 )
 def test_a_text_that_names_one_neighbourhood_is_placed_there(gazetteer: Gazetteer, text: str, area: str) -> None:
@@ -101,7 +103,13 @@ def test_no_name_no_place(gazetteer: Gazetteer, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["from Northgate to Eastfield", "Station Road is closed", "Norton and Great Norton", "Northgate, Mill Lane"]
+    "text",
+    [
+        "from Northgate to Eastfield",
+        "Station Road is closed",
+        "Norton and Great Norton",
+        "Mill Lane to Station Road in Northgate or Norton",
+    ],
 )
 def test_two_neighbourhoods_or_a_shared_name_are_ambiguous(gazetteer: Gazetteer, text: str) -> None:
     assert placed(gazetteer, text) == (None, "ambiguous")
@@ -237,7 +245,8 @@ def test_the_sample_citys_posts_that_name_their_place(sample_posts: list[dict[st
     # given posts whose writer said where each is set, 620 of which name the place by some street, nickname or spelling
     sample = load_city("sample", PROJECT / "configs")
     name_of = dict(sample.neighbourhoods.select("area", "name").iter_rows())
-    posts = [post for post in sample_posts if post["place_in_text"]]
+    # (posts set in the two areas of 2011 that were split in 2021 have no one right answer)
+    posts = [post for post in sample_posts if post["place_in_text"] and post["place"] in name_of.values()]
     # when they are placed by their text alone
     found = Gazetteer(sample).place_in_texts([post["text"] for post in posts], kind="text")
     placed_posts = [(name_of[at.area], post["place"]) for at, post in zip(found, posts, strict=True) if at.area]

@@ -6,15 +6,18 @@ Every value follows from the place of its area in the list, so the same call alw
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from barometer.city import load_city
-from barometer.indicators import Indicator, load_indicators
+from barometer.city import City, load_city
+from barometer.indicators import Indicator, Indicators, load_indicators
 from barometer.lake import Lake
 from barometer.night import Night
 from barometer.settings import PROJECT, Settings
@@ -40,7 +43,7 @@ Edit = Callable[[pl.DataFrame], pl.DataFrame]
 def sample_night(home: Path, *, night: date = NIGHT, estimates: Edit | None = None, **tables: pl.DataFrame) -> Night:
     """A night of city `sample` below `home`, its lake filled; `estimates` edits those rows, `tables` replace others."""
     settings = Settings(home=home)
-    city = load_city("sample", PROJECT / "configs")
+    city = _sample_city()
     made = Night(city=city, lake=Lake(root=settings.lake, city=city.id), settings=settings, night=night)
     rows = invented_estimates(made)
     fill(
@@ -56,6 +59,24 @@ def sample_night(home: Path, *, night: date = NIGHT, estimates: Edit | None = No
     return made
 
 
+def same_night(night: Night, home: Path) -> Night:
+    """The same night below another home, with copies of its lake, draft and seal."""
+    settings = Settings(home=home)
+    for name in ("lake", "drafts", "runs"):
+        shutil.copytree(night.settings.home / name, home / name)
+    return replace(night, settings=settings, lake=Lake(root=settings.lake, city=night.city.id))
+
+
+@cache
+def _sample_city() -> City:
+    return load_city("sample", PROJECT / "configs")
+
+
+@cache
+def _indicators() -> Indicators:
+    return load_indicators(PROJECT / "configs")
+
+
 def fill(night: Night, tables: dict[str, pl.DataFrame]) -> None:
     """Write tables of a night, each in its own partition."""
     for name, frame in tables.items():
@@ -68,7 +89,7 @@ def fill(night: Night, tables: dict[str, pl.DataFrame]) -> None:
 
 def invented_estimates(night: Night) -> pl.DataFrame:
     """Every shown indicator, place and period, some of them too small, some silent."""
-    indicators = load_indicators(night.settings.configs)
+    indicators = _indicators()
     records = [row for name in SHOWN for row in _rows_of(indicators[name], night)]
     return pl.DataFrame(records, schema=TABLES["estimates"].schema)
 
@@ -135,7 +156,7 @@ def _numbers(indicator: Indicator, n: int, place: int, at: int) -> dict[str, flo
 
 def invented_coverage(night: Night) -> pl.DataFrame:
     """Voices of every signal per place, and of the survey per age band."""
-    indicators = load_indicators(night.settings.configs)
+    indicators = _indicators()
     records = []
     for name in ("wallet_neighbour", "posts_distrust_share", "practitioner_trust"):
         for row in _rows_of(indicators[name], night):

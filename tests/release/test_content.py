@@ -76,7 +76,7 @@ def test_an_indicator_nobody_defined_is_refused(tmp_path: Path) -> None:
     night = sample_night(
         tmp_path, estimates=lambda rows: rows.with_columns(pl.col("indicator").str.replace("trust_council", "made_up"))
     )
-    with pytest.raises(ReleaseRefused, match="made_up are not in indicators.yaml"):
+    with pytest.raises(ReleaseRefused, match=r"made_up are not in indicators\.yaml"):
         collect_content(night)
 
 

@@ -160,9 +160,8 @@ def test_a_reader_who_tries_every_table_never_pins_a_small_cell_down(parts: list
     names = "abcdefgh"[: len(parts)]
     withheld = withheld_cells(persons, [Total("city", tuple(names))])
     for cell in names:
-        if is_small(persons[cell]):
-            possible = {table[cell] for table in tables_that_fit(persons, names, withheld)}
-            assert len(possible) > 1, f"{cell} can only be {possible}"
+        others = (table for table in tables_that_fit(persons, names, withheld) if table[cell] != persons[cell])
+        assert not is_small(persons[cell]) or next(others, None), f"{cell} can only be {persons[cell]}"
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(-3, 12)), min_size=2, max_size=6))
@@ -243,7 +242,7 @@ def tables_that_fit(persons: Mapping[str, int], names: str, withheld: frozenset[
     """Every table of whole numbers that agrees with what is shown exactly."""
     hidden = [name for name in names if name in withheld]
     shown = {name: persons[name] for name in names if name not in withheld}
-    for guess in itertools.product(range(31), repeat=len(hidden)):
+    for guess in itertools.product(range(21), repeat=len(hidden)):
         table = shown | dict(zip(hidden, guess, strict=True))
         if "city" in withheld or sum(table.values()) == persons["city"]:
             yield table

@@ -5,8 +5,9 @@ One object a line, a post:
     {"id": "1", "platform": "forum", "author": "a7", "created_at": "2026-05-01T09:30:00Z", "text": "Late again"}
 
 and optionally `edited_at`, `lang` (BCP 47), `place` (name or official code the platform attached), `place_code`
-(official code), `longitude` and `latitude` (WGS84 degrees), `profile_place`, `repost_of`, `reply_to` (ids on the same
-platform), `reach` (reposts and likes). Or a removal, of one post or of everything by one author up to a time:
+(official code), `postcode`, `longitude` and `latitude` (WGS84 degrees), `profile_place`, `repost_of`, `reply_to` (ids
+on the same platform), `reach` (reposts and likes). Or a removal, of one post or of everything by one author up to a
+time:
 
     {"remove": "post", "id": "1", "platform": "forum", "at": "2026-05-03T08:00:00Z"}
     {"remove": "author", "author": "a7", "platform": "forum", "at": "2026-05-03T08:00:00Z"}

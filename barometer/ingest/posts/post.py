@@ -180,7 +180,7 @@ def _masked(posts: Sequence[Post], context: Context) -> tuple[list[str], list[st
 
 
 def _placed(posts: Sequence[Post], context: Context) -> tuple[list[str | None], list[str | None]]:
-    """Area and evidence of each post, by the first of point, official code and postcode that it has; these go no further."""
+    """Area and evidence of each post, by point, else official code, else postcode, none of which goes further."""
     city = context.city
     pointed = [post for post in posts if post.longitude is not None]
     at_point = iter(city.locate([p.longitude for p in pointed], [p.latitude for p in pointed]) if pointed else [])

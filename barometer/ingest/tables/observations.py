@@ -34,6 +34,7 @@ MOVEMENT, STATIONARY = "movement", "stationary"
 _MODE, _ACTIVITY = "mode", "activity"
 _ATTRIBUTES = ("posture", "gender", "age")
 """Each person has one of each, so that the counts of any one of them add up to the people counted."""
+_POINT = r"^\s*([^,\s]+)\s*,\s*([^,\s]+)\s*$"
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _STARTED, _ENDED, _LONGITUDE, _LATITUDE, _PERSONS, _GROUP = (
     "_started",
@@ -145,10 +146,9 @@ def _whole(cell: pl.Expr) -> pl.Expr:
 def _placed(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
     if "area" in frame.columns:
         return with_area_of_text(frame, "area", context.city)
-    parts = pl.col("location").str.split_exact(",", 1).struct
     points = frame.with_columns(
-        number(parts.field("field_0").str.strip_chars()).alias(_LONGITUDE),
-        number(parts.field("field_1").str.strip_chars()).alias(_LATITUDE),
+        number(pl.col("location").str.extract(_POINT, 1)).alias(_LONGITUDE),
+        number(pl.col("location").str.extract(_POINT, 2)).alias(_LATITUDE),
     )
     return with_area_of_point(points, pl.col(_LONGITUDE), pl.col(_LATITUDE), context.city)
 

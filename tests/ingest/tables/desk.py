@@ -1,4 +1,4 @@
-"""What the tests of table files share: a door that keeps nothing secret, a context in Testville, and a parsed whole file."""
+"""What the tests of table files share: a door that hides nothing, a context in Testville, a whole parsed file."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def together(parts: Iterable[Part]) -> Whole:
 
 
 def require_account(whole: Whole) -> None:
-    """Nothing lost, nothing doubled; frames as declared; positions unique; every reason one line that says what to do."""
+    """Nothing lost, nothing doubled; frames as declared; positions unique; every reason one line."""
     first = next(iter(whole.rows.values()), pl.DataFrame({POSITION: []}))
     assert whole.read == whole.out_of_scope + first.height + len(whole.removals) + len(whole.rejected)
     for name, frame in whole.rows.items():

@@ -73,7 +73,9 @@ class TestPoints:
             (None, 53.0, True),
         ],
     )
-    def test_only_degrees_of_a_place_on_earth_are_possible(self, x: float | None, y: float | None, is_wrong: bool) -> None:
+    def test_only_degrees_of_a_place_on_earth_are_possible(
+        self, x: float | None, y: float | None, is_wrong: bool
+    ) -> None:
         fault = impossible_point("x", "y", field="location", is_stated=pl.lit(value=True))
         frame = pl.DataFrame({"x": [x], "y": [y]}, schema={"x": pl.Float64, "y": pl.Float64})
         assert frame.select(fault.when).item() is is_wrong

@@ -73,7 +73,16 @@ class TestLoading:
             """,
         )
         assert message.startswith("codebook survey.yaml: 8 mistakes: ")
-        for field in ("source", "wave", "date", "area", "weigth", "items.Trust", "items.trust_police", "groups.age_band"):
+        for field in (
+            "source",
+            "wave",
+            "date",
+            "area",
+            "weigth",
+            "items.Trust",
+            "items.trust_police",
+            "groups.age_band",
+        ):
             assert f"{field}" in message
         assert "\n" not in message
 

@@ -48,7 +48,9 @@ class TestCells:
         assert frame.select("a", optional(frame, "b"))["b"].to_list() == [None, None]
         assert column(frame, "a").to_list() == ["1", "2"]
 
-    @pytest.mark.parametrize(("text", "value"), [("1.50", 1.5), ("-2", -2.0), ("1e3", 1000.0), ("x", None), (None, None)])
+    @pytest.mark.parametrize(
+        ("text", "value"), [("1.50", 1.5), ("-2", -2.0), ("1e3", 1000.0), ("x", None), (None, None)]
+    )
     def test_numbers_are_read_or_none(self, text: str | None, value: float | None) -> None:
         frame = pl.DataFrame({"n": [text]}, schema={"n": pl.String})
         assert frame.select(number(pl.col("n"))).item() == value

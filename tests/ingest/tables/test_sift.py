@@ -67,7 +67,7 @@ class TestRequireColumns:
         assert (refusal.value.rule, refusal.value.field) == ("missing_column", "area")
 
     def test_one_missing_column_is_one(self) -> None:
-        with pytest.raises(UnusableFile, match="^column missing: area "):
+        with pytest.raises(UnusableFile, match=r"^column missing: area "):
             require_columns(numbers(), ["area", "area"], advice="add it")
 
     def test_nothing_happens_when_all_are_there(self) -> None:

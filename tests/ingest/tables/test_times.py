@@ -46,7 +46,9 @@ class TestIso:
         assert found is not None
         assert found.hour == hour
 
-    @pytest.mark.parametrize("text", [None, "", "tomorrow", "2026-13-01", "2026-02-30T10:00:00", "02/03/2026", "20260302"])
+    @pytest.mark.parametrize(
+        "text", [None, "", "tomorrow", "2026-13-01", "2026-02-30T10:00:00", "02/03/2026", "20260302"]
+    )
     def test_what_is_no_iso_time_is_none(self, text: str | None) -> None:
         assert read(text) is None
 

@@ -1,0 +1,104 @@
+"""The Data Package descriptor: valid against the standard's own profile, and true of the files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from barometer.night import Night
+
+# dplib-py is the standard's reference implementation; its package holds the profile as published.
+PROFILE = json.loads(files("dplib").joinpath("profiles/2.0/datapackage.json").read_text("utf-8"))
+READ: dict[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": {"true": True, "false": False}.__getitem__,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+}
+
+
+@pytest.fixture(scope="module")
+def package(released: Path) -> dict[str, Any]:
+    return json.loads((released / "datapackage.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def tables(package: dict[str, Any]) -> list[dict[str, Any]]:
+    return [resource for resource in package["resources"] if "schema" in resource]
+
+
+def test_the_descriptor_is_valid_against_version_2_of_the_standard(package: dict[str, Any]) -> None:
+    assert package["$schema"] == "https://datapackage.org/profiles/2.0/datapackage.json"
+    errors = jsonschema.Draft7Validator(PROFILE).iter_errors(package)
+    assert [error.message for error in errors] == []
+
+
+def test_the_profile_would_notice_a_mistake(package: dict[str, Any]) -> None:
+    broken = package | {"resources": [{"name": "estimates"}]}
+    assert list(jsonschema.Draft7Validator(PROFILE).iter_errors(broken))
+
+
+def test_sizes_and_hashes_are_those_of_the_files(package: dict[str, Any], released: Path) -> None:
+    for resource in package["resources"]:
+        content = (released / resource["path"]).read_bytes()
+        assert resource["bytes"] == len(content)
+        assert resource["hash"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_every_data_file_is_described(package: dict[str, Any], released: Path) -> None:
+    described = {resource["path"] for resource in package["resources"]}
+    others = {"index.html", "manifest.json", "datapackage.json"}
+    assert described == {path.name for path in released.iterdir()} - others
+
+
+def test_every_value_of_every_table_is_of_its_stated_type(tables: list[dict[str, Any]], released: Path) -> None:
+    for resource in tables:
+        fields = resource["schema"]["fields"]
+        with (released / resource["path"]).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0]) == [field["name"] for field in fields]
+        for field in fields:
+            values = [row[field["name"]] for row in rows]
+            is_required = field.get("constraints", {}).get("required", False)
+            assert not (is_required and "" in values), field["name"]
+            assert all(READ[field["type"]](value) is not None for value in values if value)
+
+
+def test_primary_keys_are_unique(tables: list[dict[str, Any]], released: Path) -> None:
+    for resource in tables:
+        if key := resource["schema"].get("primaryKey"):
+            with (released / resource["path"]).open(encoding="utf-8", newline="") as file:
+                keys = [tuple(row[name] for name in key) for row in csv.DictReader(file)]
+            assert len(set(keys)) == len(keys)
+
+
+def test_every_column_has_a_meaning_and_counts_say_how_they_are_protected(tables: list[dict[str, Any]]) -> None:
+    fields = [field for resource in tables for field in resource["schema"]["fields"]]
+    assert all(field["description"] for field in fields)
+    counts = [field["description"] for field in fields if field["name"] in ("n", "voices")]
+    assert len(counts) == 2
+    assert all("nearest 5, empty where withheld (fewer than 10" in text for text in counts)
+
+
+def test_licence_and_every_source_of_the_city_are_named(package: dict[str, Any], sample: Night) -> None:
+    assert package["licenses"][0]["name"] == "CC-BY-4.0"
+    assert [source["title"] for source in package["sources"]] == list(sample.city.attribution)
+    assert any("Open Government Licence" in source["title"] for source in package["sources"])
+
+
+def test_a_synthetic_package_says_so_in_title_description_and_field(package: dict[str, Any]) -> None:
+    assert package["title"].startswith("Synthetic ")
+    assert package["description"].startswith("SYNTHETIC:")
+    assert package["synthetic"] is True
+    assert "synthetic" in package["keywords"]
