@@ -25,6 +25,7 @@ from barometer.ingest.settle import (
     WRITTEN,
     Identity,
     as_tombstones,
+    edits_told_before,
     settle,
     with_content,
 )
@@ -167,7 +168,14 @@ def _settle(
     second = intake.rows(identity.second) if identity.second else None
     incoming = with_content(intake.rows(identity.table), second, identity, tie=POSITION)
     existing = _existing(night, incoming[identity.key].unique(), identity)
-    return settle(incoming, existing, _tombstones(night, intake), identity)
+    settled, edits = settle(incoming, existing, _tombstones(night, intake), identity)
+    return settled, [*edits, *edits_told_before(settled, _told_edits(night, source), identity)]
+
+
+def _told_edits(night: Night, source: SourceConfig) -> pl.DataFrame:
+    """Edits that an earlier try of this night entered."""
+    own = (pl.col("night") == night.night) & (pl.col("source") == source.id) & (pl.col("reason") == "edited")
+    return night.lake.read("removals").filter(own).collect()
 
 
 def _existing(night: Night, keys: pl.Series, identity: Identity) -> pl.DataFrame:

@@ -217,10 +217,27 @@ def _first_of(rows: pl.DataFrame, group: list[str], identity: Identity) -> pl.Se
 def _edits(judged: pl.DataFrame, known: pl.DataFrame, identity: Identity) -> list[Removal]:
     """A removal of every known version that a written row replaces, up to just before that row's own time."""
     written = judged.filter(pl.col(OUTCOME) == WRITTEN).join(known, on=identity.key, how="semi").sort(POSITION)
+    return _as_edits(written, identity)
+
+
+def edits_told_before(settled: pl.DataFrame, told: pl.DataFrame, identity: Identity) -> list[Removal]:
+    """Edits among `told`, by an earlier try of the same night, that the written rows are still the newer versions of.
+
+    That try may have removed the older versions already; without them nothing else tells that these rows are edits.
+    """
+    if told.is_empty():
+        return []
+    ends = set(told.select("subject", "effective_at").iter_rows())
+    written = _versioned(settled.filter(pl.col(OUTCOME) == WRITTEN), identity).sort(POSITION)
+    return [edit for edit in _as_edits(written, identity) if (tombstone(edit.subject), edit.effective_at) in ends]
+
+
+def _as_edits(written: pl.DataFrame, identity: Identity) -> list[Removal]:
+    """A removal of what was there of each row's key, up to just before the row's own time."""
     kind = next(kind for kind, column in identity.subjects.items() if column == identity.key)
     return [
         Removal(kind, row[identity.key], row[VERSION] - _LEAST_STEP, "edited", row[POSITION])  # type: ignore[arg-type]
-        for row in written.iter_rows(named=True)
+        for row in written.select(identity.key, VERSION, POSITION).iter_rows(named=True)
     ]
 
 

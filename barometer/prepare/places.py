@@ -141,7 +141,7 @@ def place_posts(city: City, posts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _agreed(meanings: Sequence[Meaning], kind: str, most: float) -> Place | None:
-    """The one neighbourhood that all of these may mean, with a confidence of at `most` so much; None when there is none."""
+    """The one neighbourhood that all of these may mean, with at `most` so much confidence; None when there is none."""
     shared = frozenset.intersection(*(meaning.areas for meaning in meanings)) if meanings else frozenset()
     if len(shared) != 1:
         return None

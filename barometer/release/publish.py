@@ -37,7 +37,7 @@ def publish(night: Night, draft: Path, *, approved_by: str, is_stand_in: bool, a
     approval = _checked_approval(approved_by, is_stand_in, approved_at)
     manifest = _checked_draft(night, draft)
     folder = night.settings.releases / night.city.id
-    with timed(night, STEP, "publish"), _only_publisher(folder):
+    with _only_publisher(folder), timed(night, STEP, "publish"):
         release = _published_already(folder, night, manifest) or _publish_new(folder, night, draft, manifest, approval)
         _write_list(folder, night)
     return release

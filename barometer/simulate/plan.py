@@ -37,7 +37,8 @@ class Plan:
     def waves(self) -> tuple[tuple[int, int], ...]:
         """First and last day in the field of each wave of the survey; the last wave ends on the last day."""
         ends = [round((number + 1) * self.days / WAVES) - 1 for number in range(WAVES)]
-        return tuple((max(0, end - FIELDWORK_DAYS + 1), end) for end in ends)
+        length = min(FIELDWORK_DAYS, max(1, self.days // WAVES))
+        return tuple((end - length + 1, end) for end in ends)
 
     def day(self, number: int) -> date:
         """Calendar day of a day number."""

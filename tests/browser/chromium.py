@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ _FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--force-device-scale-factor=1",
+    "--force-prefers-reduced-motion",
 )
 
 
@@ -68,8 +70,6 @@ def console(driver: WebDriver) -> list[str]:
 
 def screenshot(driver: WebDriver, path: Path, *, whole: bool = True) -> Path:
     """A PNG of the whole page, or of what is in view."""
-    import base64
-
     taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
     path.write_bytes(base64.b64decode(taken["data"]))
     return path

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from barometer.ingest.posts.jsonlines import JsonPosts, nested
+from barometer.ingest.posts.jsonlines import NOT_THERE, JsonPosts, is_there, nested
 from barometer.ingest.posts.post import Post, Takedown, Unusable, plausible
 from barometer.ingest.source import Context
 
@@ -31,7 +31,7 @@ class _Commit(msgspec.Struct):
     operation: str
     collection: str
     rkey: str
-    record: msgspec.Raw | None = None
+    record: msgspec.Raw = NOT_THERE
 
 
 class _Account(msgspec.Struct):
@@ -85,7 +85,7 @@ def _of_commit(event: _Event, commit: _Commit, context: Context) -> Post | Taked
         return Takedown(platform=PLATFORM, kind="post", id=uri, at=at, reason="deleted")
     if commit.operation not in ("create", "update"):
         raise Unusable("unknown_operation", "commit.operation is not create, update or delete", "commit.operation")
-    if commit.record is None:
+    if not is_there(commit.record):
         raise Unusable("missing_field", "commit.record is missing: fetch the event again", "commit.record")
     return _post(_POST.decode(commit.record), uri, event.did, at, context)
 

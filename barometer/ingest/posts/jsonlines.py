@@ -82,8 +82,20 @@ def nested(record: dict[str, Any], *names: str) -> Any:
     return value
 
 
+NOT_THERE = msgspec.Raw()
+
+
+def is_there(raw: msgspec.Raw) -> bool:
+    """Whether a field that was left undecoded (default `NOT_THERE`) holds something."""
+    return bytes(raw) not in (b"", b"null")
+
+
 def _as_id(value: Any) -> str | None:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    """The id as text; None where it is none, or holds half a character, which no other record could hold too."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return text if text.encode("utf-8", "ignore").decode("utf-8") == text else None
 
 
 def _require_utf8(data: bytes) -> None:

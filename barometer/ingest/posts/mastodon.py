@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from barometer.ingest.posts.jsonlines import JsonPosts, nested
+from barometer.ingest.posts.jsonlines import NOT_THERE, JsonPosts, is_there, nested
 from barometer.ingest.posts.post import Post, Unusable
 from barometer.ingest.source import Context
 
@@ -55,7 +55,7 @@ class _Status(_Original):
 class _Kind(msgspec.Struct):
     """Only what tells a status from the other things a server answers with."""
 
-    visibility: msgspec.Raw | None = None
+    visibility: msgspec.Raw = NOT_THERE
 
 
 _KIND = msgspec.json.Decoder(_Kind)
@@ -63,7 +63,7 @@ _STATUS = msgspec.json.Decoder(_Status)
 
 
 def _read(data: bytes, context: Context) -> Post | None:
-    if _KIND.decode(data).visibility is None:
+    if not is_there(_KIND.decode(data).visibility):
         return None
     status = _STATUS.decode(data)
     shown = status.reblog or status

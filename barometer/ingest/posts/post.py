@@ -126,14 +126,16 @@ def _removal(position: str, takedown: Takedown, context: Context) -> Removal:
 
 def _rejected(record: Record, context: Context) -> Rejected:
     assert isinstance(record.outcome, Unusable)
+    post = context.pseudonym("post", record.post_id, platform=record.platform) if record.post_id else None
+    author = context.pseudonym("author", record.author, platform=record.platform) if record.author else None
     return Rejected(
         position=record.position,
         rule=record.outcome.rule,
         reason=record.outcome.reason,
         field=record.outcome.field,
         record=record.raw.decode("utf-8", "replace"),
-        subject=context.pseudonym("post", record.post_id, platform=record.platform) if record.post_id else None,
-        author=context.pseudonym("author", record.author, platform=record.platform) if record.author else None,
+        subject=post,
+        author=author,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from barometer.ingest.posts.jsonlines import JsonPosts, nested
+from barometer.ingest.posts.jsonlines import NOT_THERE, JsonPosts, is_there, nested
 from barometer.ingest.posts.post import Post, Takedown, Unusable, plausible
 from barometer.ingest.source import Context
 
@@ -79,12 +79,20 @@ class _Envelope(msgspec.Struct):
     """Only what tells a tweet from the other things a file of tweets holds."""
 
     kind: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = NOT_THERE
     delete: _Notice | None = None
-    id: msgspec.Raw | None = None
-    id_str: msgspec.Raw | None = None
-    text: msgspec.Raw | None = None
-    full_text: msgspec.Raw | None = None
+    id: msgspec.Raw = NOT_THERE
+    id_str: msgspec.Raw = NOT_THERE
+    text: msgspec.Raw = NOT_THERE
+    full_text: msgspec.Raw = NOT_THERE
+
+    @property
+    def ids(self) -> tuple[msgspec.Raw, ...]:
+        return self.id, self.id_str
+
+    @property
+    def texts(self) -> tuple[msgspec.Raw, ...]:
+        return self.text, self.full_text
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -95,10 +103,10 @@ def _read(data: bytes, context: Context) -> Post | Takedown | None:
     envelope = _ENVELOPE.decode(data)
     if envelope.delete is not None:
         return _takedown(envelope.delete, context)
-    if envelope.data is not None and envelope.kind is not None:
+    if is_there(envelope.data) and envelope.kind is not None:
         return _read(bytes(envelope.data), context) if envelope.kind in ("source", "reply") else None
-    is_tweet = (envelope.id or envelope.id_str) and (envelope.text or envelope.full_text)
-    return _post(_TWEET.decode(data)) if is_tweet else None
+    has_id, has_text = (any(map(is_there, raws)) for raws in (envelope.ids, envelope.texts))
+    return _post(_TWEET.decode(data)) if has_id and has_text else None
 
 
 def _post(tweet: _Tweet) -> Post | None:

@@ -1,0 +1,41 @@
+"""The calendar of a simulation and its streams of random numbers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barometer.simulate.plan import WAVES, Plan
+
+
+def test_seventy_days_from_a_monday_by_default() -> None:
+    plan = Plan(seed=1)
+    assert plan.first_day == date(2026, 3, 2)
+    assert plan.first_day.weekday() == 0
+    assert plan.last_day == date(2026, 5, 10)
+    assert plan.waves == ((13, 22), (37, 46), (60, 69))
+
+
+@given(st.integers(3, 400))
+def test_waves_follow_each_other_and_the_last_ends_on_the_last_day(days: int) -> None:
+    waves = Plan(seed=1, days=days).waves
+    assert len(waves) == WAVES
+    assert waves[-1][1] == days - 1
+    assert waves[0][0] >= 0
+    assert all(first <= last for first, last in waves)
+    assert all(before[1] < after[0] for before, after in zip(waves, waves[1:], strict=False))
+
+
+class TestRandom:
+    def test_a_stream_is_the_same_for_a_seed_and_name(self) -> None:
+        one, other = Plan(seed=1).random("posts", 3), Plan(seed=1, posts=5).random("posts", 3)
+        assert np.array_equal(one.random(5), other.random(5))
+
+    @pytest.mark.parametrize(("seed", "stream"), [(2, ("posts", 3)), (1, ("posts", 4)), (1, ("answers", 3))])
+    def test_another_seed_or_name_is_another_stream(self, seed: int, stream: tuple[object, ...]) -> None:
+        here, there = Plan(seed=1).random("posts", 3), Plan(seed=seed).random(*stream)
+        assert not np.array_equal(here.random(5), there.random(5))
