@@ -312,7 +312,7 @@ def test_simplified_boundaries_keep_size_and_place(
 
 
 def test_all_312_small_areas_are_placed_in_their_neighbourhood(bradford: City, published: Path) -> None:
-    """A point inside each 2021 LSOA lands in the MSOA whose number its name bears (Bradford 004C is in Bradford 004)."""
+    """A point inside each 2021 LSOA lands in the MSOA whose number it bears (004C is in 004)."""
     features = json.loads((published / "lsoa.geojson").read_text("utf-8"))["features"]
     number = {row["msoa21_name"]: row["msoa21_code"] for row in rows(published / "migration21_msoa21.csv")}
     points = [shape(feature["geometry"]).representative_point() for feature in features]

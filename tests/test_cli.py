@@ -1,0 +1,82 @@
+"""The command line: what a person can mend is one line, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from barometer import cli
+from barometer.tables import to_markdown
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAROMETER_HOME", str(tmp_path))
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Exit code of the program as installed."""
+    monkeypatch.setattr(sys, "argv", ["barometer", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_tables_prints_the_page_of_the_tables() -> None:
+    assert runner.invoke(cli.app, ["tables"]).output == to_markdown()
+
+
+def test_cities_lists_every_city_and_says_which_is_synthetic() -> None:
+    done = runner.invoke(cli.app, ["cities"])
+    assert done.exit_code == 0
+    assert "bradford: Bradford, 63 neighbourhoods" in done.output
+    assert any(line.startswith("sample:") and line.endswith("synthetic") for line in done.output.splitlines())
+
+
+def test_cities_refuses_a_broken_folder_and_still_lists_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs" / "cities" / "broken").mkdir(parents=True)
+    (tmp_path / "configs" / "cities" / "broken" / "city.yaml").write_text("id: other\nname: 3\n", "utf-8")
+    monkeypatch.setenv("BAROMETER_CONFIGS", str(tmp_path / "configs"))
+    assert runner.invoke(cli.app, ["cities"]).exit_code == cli.EXIT_PERSON_CAN_MEND
+
+
+def test_an_unknown_city_is_one_line_that_names_the_known_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_main(monkeypatch, "ingest", "--city", "atlantis", "--night", "2026-05-09")
+    told = capsys.readouterr().err
+    assert code == cli.EXIT_PERSON_CAN_MEND
+    assert "no city 'atlantis'" in told
+    assert "bradford" in told
+    assert "Traceback" not in told
+
+
+def test_an_unknown_source_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run_main(monkeypatch, "ingest", "--city", "sample", "--night", "2026-05-09", "--source", "pigeons")
+    assert code == cli.EXIT_PERSON_CAN_MEND
+    assert "has no source 'pigeons'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_mistyped_night_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    done = runner.invoke(cli.app, ["ingest", "--city", "sample", "--night", "yesterday"])
+    assert done.exit_code == cli.EXIT_PERSON_CAN_MEND
+    assert not (tmp_path / "lake").exists()
+
+
+def test_an_empty_inbox_is_a_calm_night(tmp_path: Path) -> None:
+    done = runner.invoke(cli.app, ["ingest", "--city", "sample", "--night", "2026-05-09"])
+    assert done.exit_code == 0, done.output
+    written = runner.invoke(cli.app, ["report", "--city", "sample", "--night", "2026-05-09"])
+    assert "All is well" in Path(written.output.strip()).read_text("utf-8")
+
+
+def test_simulating_a_real_city_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(monkeypatch, "simulate", "--city", "bradford") == cli.EXIT_PERSON_CAN_MEND
+    assert "synthetic" in capsys.readouterr().err
