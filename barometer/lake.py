@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -104,12 +104,26 @@ class Lake:
         of the same city. Returns the number of rows deleted per table.
         """
         (column,) = keys.columns
-        deleted: dict[str, int] = {}
-        spared = pl.lit(value=True) if before is None else pl.col("night") < before
-        self._remove_cascading(table, column, set(keys[column].to_list()), spared, deleted)
-        for name in deleted:
-            self._destroy_unreferenced_files(name, older_than_hours=0)
-        return deleted
+        cascade = _Cascade(self, pl.lit(value=True) if before is None else pl.col("night") < before)
+        cascade.remove(table, column, set(keys[column].to_list()))
+        self.destroy_unreferenced_files(cascade.deleted)
+        return cascade.deleted
+
+    def destroy_unreferenced_files(self, tables: Iterable[str] = TABLES, *, older_than_hours: int = 0) -> int:
+        """Destroy files that no table refers to any more, those of killed writes too; returns how many.
+
+        With `older_than_hours=0` it must not run beside writers of the same city.
+        """
+        destroyed = 0
+        for delta in filter(None, map(self._open, tables)):
+            gone = delta.vacuum(older_than_hours, dry_run=False, enforce_retention_duration=False, full=True)
+            destroyed += len(gone)
+        return destroyed
+
+    def delete_matching(self, table: str, rows: pl.DataFrame, matches: pl.Expr) -> None:
+        """Delete all versions of `rows`, which are those of `table` that match; derived rows and files are left."""
+        for partition, _ in _by_partition(TABLES[table], rows):
+            self._retrying(table, partial(self._keep_others, table=table, matches=matches, at=partition))
 
     def maintain(self, *, received_before: date | None = None, older_than_hours: int = 24) -> dict[str, int]:
         """Purge raw posts of nights before `received_before`, merge small files, destroy unreferenced ones.
@@ -117,14 +131,13 @@ class Lake:
         Returns the number of raw posts purged and files destroyed. Purging does not touch what was derived.
         """
         purged = self._purge("received_posts", received_before) if received_before else 0
-        destroyed = 0
-        for name in TABLES:
-            delta = self._open(name)
-            if delta is not None:
-                delta.optimize.compact()
-                delta.cleanup_metadata()
-                destroyed += self._destroy_unreferenced_files(name, older_than_hours=older_than_hours)
-        return {"raw_posts_purged": purged, "files_destroyed": destroyed}
+        for delta in filter(None, map(self._open, TABLES)):
+            delta.optimize.compact()
+            delta.cleanup_metadata()
+        return {
+            "raw_posts_purged": purged,
+            "files_destroyed": self.destroy_unreferenced_files(older_than_hours=older_than_hours),
+        }
 
     def versions(self) -> dict[str, int]:
         """Delta version of every table that exists: what a release states it was made from."""
@@ -153,7 +166,7 @@ class Lake:
         )
 
     def _scan(self, delta: DeltaTable, table: str) -> pl.LazyFrame:
-        """Every version of every row; a column declared after the table was made is empty in what was written before."""
+        """Every version of every row; a column declared after the table was made is empty in older rows."""
         stored = pl.scan_delta(delta, storage_options=self.storage_options)
         there = {column.name for column in delta.schema().fields}
         added = {name: dtype for name, dtype in TABLES[table].schema.items() if name not in there}
@@ -191,30 +204,6 @@ class Lake:
         order = [*TABLES[table].key, WRITTEN_AT]
         write_deltalake(delta, rows.sort(order), mode="overwrite", predicate=_predicate(partition), schema_mode="merge")
 
-    def _remove_cascading(
-        self, table: str, column: str, values: set[Any], among: pl.Expr, deleted: dict[str, int]
-    ) -> None:
-        """Delete from `table`, then from what is derived from it: also where the parent row was purged before."""
-        if not values:
-            return
-        gone = self._delete_matching(table, pl.col(column).is_in(list(values)) & among)
-        deleted[table] = deleted.get(table, 0) + gone.height
-        for child, tie in derived_tables(table):
-            reached = values if tie.of == column else set(gone[tie.of].drop_nulls().to_list())
-            self._remove_cascading(child, tie.column, reached, among, deleted)
-            if tie.of != column and child != table and column in TABLES[child].schema:
-                self._remove_cascading(child, column, values, among, deleted)
-
-    def _delete_matching(self, table: str, matches: pl.Expr) -> pl.DataFrame:
-        """Delete all versions of the rows of `table` that match; return those rows."""
-        delta = self._open(table)
-        if delta is None:
-            return TABLES[table].empty()
-        gone = self._scan(delta, table).filter(matches).collect()
-        for partition, _ in _by_partition(TABLES[table], gone):
-            self._retrying(table, partial(self._keep_others, table=table, matches=matches, at=partition))
-        return gone
-
     def _keep_others(self, delta: DeltaTable, *, table: str, matches: pl.Expr, at: Partition) -> int:
         rows = self._scan(delta, table).filter(_is_partition(at)).collect()
         others = rows.filter(~matches.fill_null(value=False))
@@ -223,18 +212,36 @@ class Lake:
 
     def _purge(self, table: str, before: date) -> int:
         old = self.read(table).filter(pl.col("night") < before).collect()
-        for partition, _ in _by_partition(TABLES[table], old):
-            self._retrying(table, partial(self._keep_others, table=table, matches=pl.lit(value=True), at=partition))
+        self.delete_matching(table, old, pl.lit(value=True))
         return old.height
 
-    def _destroy_unreferenced_files(self, table: str, *, older_than_hours: int) -> int:
-        delta = self._open(table)
-        if delta is None:
-            return 0
-        gone = delta.vacuum(
-            retention_hours=older_than_hours, dry_run=False, enforce_retention_duration=False, full=True
-        )
-        return len(gone)
+
+@dataclass
+class _Cascade:
+    """One removal on its way through the declared derivations: derived rows go first, so a kill loses track of none."""
+
+    lake: Lake
+    among: pl.Expr
+    reached: dict[tuple[str, str], set[Any]] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
+
+    def remove(self, table: str, column: str, values: set[Any]) -> None:
+        """Delete the rows of `table` whose `column` is among `values`, after everything derived from them.
+
+        Derived rows are reached also where the row they come from was purged before.
+        """
+        values = values - self.reached.setdefault((table, column), set())
+        if not values:
+            return
+        self.reached[table, column] |= values
+        matches = pl.col(column).is_in(list(values)) & self.among
+        going = self.lake.read_every_version(table).filter(matches).collect()
+        for child, tie in derived_tables(table):
+            self.remove(child, tie.column, values if tie.of == column else set(going[tie.of].drop_nulls().to_list()))
+            if tie.of != column and child != table and column in TABLES[child].schema:
+                self.remove(child, column, values)
+        self.lake.delete_matching(table, going, matches)
+        self.deleted[table] = self.deleted.get(table, 0) + going.height
 
 
 def open_lake(settings: Settings, city: str) -> Lake:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from deltalake import write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +47,20 @@ def put_post(
     lake.append("labels", rows("labels", shared))
     lake.append("rumour_posts", rows("rumour_posts", shared | {"rumour": f"r-{post}"}))
     lake.append("rumours", rows("rumours", {"night": night, "rumour": f"r-{post}"}))
+
+
+def killed_after(writes: int) -> Callable[..., None]:
+    """A writer that is interrupted once it has written so often."""
+    done = 0
+
+    def write(*arguments: Any, **options: Any) -> None:
+        nonlocal done
+        if done == writes:
+            raise KeyboardInterrupt
+        done += 1
+        write_deltalake(*arguments, **options)
+
+    return write
 
 
 def test_nothing_written_reads_as_an_empty_table(lake: Lake) -> None:
@@ -229,6 +246,26 @@ class TestRemove:
         assert sorted(lake.read_every_version("posts").collect()["post"].to_list()) == ["p1", "p2"]
         lake.remove("posts", pl.DataFrame({"post": ["p1"]}))
         assert lake.read_every_version("posts").collect()["post"].to_list() == ["p2"]
+
+    def test_a_removal_killed_half_way_is_finished_by_the_next(
+        self, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_post(lake, "p1", "ann", "one")
+        tables = ("received_posts", "posts", "labels", "rumour_posts")
+        for survived in (0, 1, 1, 1, 1):
+            with monkeypatch.context() as patch:
+                patch.setattr("barometer.lake.write_deltalake", killed_after(survived))
+                with pytest.raises(KeyboardInterrupt):
+                    lake.remove("received_posts", pl.DataFrame({"author": ["ann"]}))
+            assert posts_of(lake, "received_posts") == ["p1"]
+        lake.remove("received_posts", pl.DataFrame({"author": ["ann"]}))
+        assert [posts_of(lake, table) for table in tables] == [[]] * len(tables)
+
+    def test_posts_that_repeat_each_other_do_not_go_round_for_ever(self, lake: Lake) -> None:
+        put_post(lake, "p1", "ann", "one", repost_of="p2")
+        put_post(lake, "p2", "bob", "two", repost_of="p1")
+        lake.remove("received_posts", pl.DataFrame({"post": ["p1"]}))
+        assert posts_of(lake) == posts_of(lake, "received_posts") == []
 
     def test_removing_what_is_not_there_removes_nothing(self, lake: Lake) -> None:
         put_post(lake, "p1", "ann", "one")

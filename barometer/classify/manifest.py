@@ -69,7 +69,7 @@ def read_manifest(name: str, models: Path) -> Manifest:
         raise BadConfiguration(f"no model {name!r} in {models}: it has {_names(models)}; choose one, or train it")
     manifest = _parsed(folder / FILE)
     for file, expected in manifest.files.items():
-        _refuse_damage(name, folder / file, expected)
+        _refuse_damage(name, folder, file, expected)
     if manifest.version != version_of(manifest.kind, manifest.files, manifest.settings):
         raise BadInput(f"model {name}, file {FILE}, field version: it does not fit the rest of the file; {_MEND}")
     if manifest.heads != {head: tuple(values) for head, values in LABEL_HEADS.items()}:
@@ -89,11 +89,11 @@ def _parsed(path: Path) -> Manifest:
         raise BadInput(f"{path}, field {field}: {first['msg']}; {_MEND}") from error
 
 
-def _refuse_damage(name: str, path: Path, expected: str) -> None:
-    if Path(path.name) != Path(path).relative_to(path.parent) or not path.is_file():
-        raise BadInput(f"model {name}, file {path.name}: is missing; {_MEND}")
-    if checksum(path) != expected:
-        raise BadInput(f"model {name}, file {path.name}: its checksum is not the manifest's; {_MEND}")
+def _refuse_damage(name: str, folder: Path, file: str, expected: str) -> None:
+    if Path(file).name != file or not (folder / file).is_file():
+        raise BadInput(f"model {name}, file {file}: is missing from the model's folder; {_MEND}")
+    if checksum(folder / file) != expected:
+        raise BadInput(f"model {name}, file {file}: its checksum is not the manifest's; {_MEND}")
 
 
 def _names(models: Path) -> str:

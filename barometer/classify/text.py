@@ -10,7 +10,8 @@ TOKEN_PATTERN = r"@user|\[\w+\]|#?\w[\w'’]*|[!?]+|[☀-➿\U0001F000-\U0001FAF
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+|\bhttps?\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_ACCOUNT = re.compile(r"@[\w.:-]*\w(?:@[\w.-]*\w)?")
+_ACCOUNT = re.compile(r"@[\w.:-]*\w")
+_FEDERATED_ACCOUNT = re.compile(r"(?<![\w.+-])@\w[\w.-]*@[\w.-]*\w")
 _DIGITS = re.compile(r"\d+")
 _SPACE = re.compile(r"\s+")
 _REPEATED = re.compile(r"(\w)\1{3,}")
@@ -21,6 +22,7 @@ MAXIMUM_CHARACTERS = 10_000
 def normalise(text: str) -> str:
     """`text` in lower case, with links, e-mails, accounts and digits masked, entities resolved and spaces folded."""
     plain = html.unescape(text[:MAXIMUM_CHARACTERS])
-    masked = _ACCOUNT.sub(" @user ", _EMAIL.sub(" [email] ", _LINK.sub(" http ", plain)))
+    federated = _FEDERATED_ACCOUNT.sub(" @user ", _LINK.sub(" http ", plain))
+    masked = _ACCOUNT.sub(" @user ", _EMAIL.sub(" [email] ", federated))
     lowered = _DIGITS.sub("0", masked.lower())
     return _SPACE.sub(" ", _REPEATED.sub(r"\1\1\1", lowered)).strip()

@@ -40,6 +40,9 @@ def apply_removals(night: Night) -> Counts:
             _remove(night, one, tonight, only_night=None)
             _remove(night, one, others, only_night=night.night)
         _remove_quarantined(night, tonight)
+        if tonight.height:
+            # An earlier try may have been killed after it deleted rows and before it destroyed their files.
+            night.lake.destroy_unreferenced_files()
     counts = Counts(read=tonight.height, received=tonight.height, removed=tonight.height)
     return ledger.record(night, STEP, ledger.WHOLE_STEP, counts)
 

@@ -114,11 +114,12 @@ def city_door(city: City, settings: Settings) -> CityDoor:
 
 
 def place_names(city: City) -> tuple[str, ...]:
-    """Every name the gazetteer knows as a place of the city: areas, their parts, aliases, and the city itself."""
+    """Names the gazetteer knows as places: areas, their parts, aliases, the city, and each written as one word too."""
     areas = city.areas["name"].to_list()
     parts = [part.strip() for name in areas for part in re.split(r"[&,/]| and ", name)]
     aliases = city.aliases["alias"].to_list()
-    return tuple(sorted({name for name in [city.name, *areas, *parts, *aliases] if name}))
+    names = {name for name in [city.name, *areas, *parts, *aliases] if name}
+    return tuple(sorted(names | {name.replace(" ", "") for name in names}))
 
 
 def _whole_words(record: str) -> str:

@@ -54,7 +54,9 @@ def trend_chart(*, height: int) -> dict[str, Any]:
             "day:T",
             title=None,
             scale=alt.Scale(padding=22),
-            axis=alt.Axis(format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap=True),
+            axis=alt.Axis(
+                format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap="greedy", labelSeparation=10
+            ),
         ),
         color=alt.Color("who:N", scale=_WHO, legend=None),
     )

@@ -17,19 +17,29 @@ from barometer.release.content import Content
 from barometer.release.geometry import flat_boundaries
 from barometer.release.protect import EVERYONE
 from barometer.release.words import (
+    COVERED,
     DIMENSIONS,
     DIRECTIONS,
     HEARD,
     METHODS,
     REASONS,
-    SIGNALS,
     VOICES,
     period_in_words,
     unit_in_words,
 )
 
 # Viridis (matplotlib, CC0), light to dark: readable in every common form of colour blindness and in grey.
-VIRIDIS = ("#fde725", "#90d743", "#35b779", "#21918c", "#31688e", "#443983", "#440154")
+VIRIDIS = (
+    "#fde725",
+    "#addc30",
+    "#5ec962",
+    "#28ae80",
+    "#21918c",
+    "#2c728e",
+    "#3b528b",
+    "#472d7b",
+    "#440154",
+)
 MOST_CLASSES = 7
 TREND_HEIGHT_PX = 260
 _NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -47,7 +57,7 @@ def page_data(content: Content, city: City, night: date) -> dict[str, Any]:
         "indicators": [_indicator(indicator, content, city, night) for indicator in shown],
         "chosen": default_indicator(content, city),
         "coverage": _coverage(content.coverage, city),
-        "words": {"reasons": REASONS, "methods": METHODS, "signals": SIGNALS, "voices": VOICES, "heard": HEARD},
+        "words": {"reasons": REASONS, "methods": METHODS, "covered": COVERED, "voices": VOICES, "heard": HEARD},
         "charts": {
             "map": map_chart(),
             "trend": trend_chart(height=TREND_HEIGHT_PX),
@@ -130,7 +140,7 @@ def _nice_step(least: float) -> float:
 def class_colours(classes: int) -> list[str]:
     """Viridis from light (low) to dark (high), spread over the classes."""
     if classes == 1:
-        return [VIRIDIS[3]]
+        return [VIRIDIS[len(VIRIDIS) // 2]]
     return [VIRIDIS[round(k * (len(VIRIDIS) - 1) / (classes - 1))] for k in range(classes)]
 
 

@@ -57,7 +57,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["day"] = words.day_in_words
-    environment.filters["listed"] = words.listed
+    environment.filters["sentence_case"] = words.sentence_case
+    environment.globals["approved_by_in_words"] = words.approved_by_in_words
     return environment
 
 

@@ -217,8 +217,14 @@ def _silent_places(coverage: pl.DataFrame, city: City) -> list[str]:
         latest = rows.filter(pl.col("period_end") == pl.col("period_end").max())
         few = latest.filter(pl.col("voices").is_null() | (pl.col("voices") == 0)).height
         if latest.height:
-            sentences.append(
-                f"{counted(few, 'neighbourhood', 'neighbourhoods').capitalize()} of {latest.height} "
-                f"{'has' if few == 1 else 'have'} fewer than ten people in {what}, or cannot be shown."
-            )
+            sentences.append(_silent_sentence(few, latest.height, what))
     return sentences
+
+
+def _silent_sentence(few: int, places: int, what: str) -> str:
+    if few == 0:
+        return f"In {what} every one of the {places} neighbourhoods is heard with ten people or more."
+    return (
+        f"{counted(few, 'neighbourhood', 'neighbourhoods')} of {places} {'has' if few == 1 else 'have'} fewer than ten "
+        f"people in {what}, or cannot be shown."
+    )

@@ -38,13 +38,6 @@ DIRECTIONS = {
     "less_trust": "A higher value means less trust.",
     "context": "Context only: a higher value is neither better nor worse.",
 }
-SIGNALS = {
-    "answers": "Survey answers",
-    "posts": "Public posts",
-    "reports": "Practitioners' reports",
-    "observations": "Observations in public places",
-    "counts": "Service and context counts",
-}
 VOICES = {
     "answers": "people answered",
     "posts": "people heard",
@@ -59,6 +52,27 @@ RUMOUR_STATES = {
     "answered": "answered",
     "faded": "no longer heard",
 }
+
+
+COVERED = {
+    "answers": "Survey answers (people)",
+    "posts": "Public posts (people)",
+    "reports": "Reports (practitioners)",
+    "observations": "Observations (observers)",
+    "counts": "Service and context counts (records)",
+}
+_STAND_IN = "(stand-in, not a person)"
+
+
+def approved_by_in_words(name: str, *, is_stand_in: bool) -> str:
+    """Who approved a release; a stand-in is never shown without saying that it is one."""
+    return name if not is_stand_in or _STAND_IN in name else f"{name} {_STAND_IN}"
+
+
+def sentence_case(text: str) -> str:
+    """First letter large, the rest as it is; identifiers lose their underscores."""
+    spaced = text.replace("_", " ")
+    return spaced[:1].upper() + spaced[1:]
 
 
 def value_in_words(value: float, indicator: Indicator) -> str:

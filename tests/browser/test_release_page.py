@@ -111,6 +111,11 @@ def test_nothing_is_wider_than_the_screen(opened: WebDriver) -> None:
     assert width[0] <= width[1]
 
 
+def test_the_table_of_figures_needs_no_sideways_scrolling(opened: WebDriver) -> None:
+    width = opened.execute_script("const e = document.querySelector('.tall'); return [e.scrollWidth, e.clientWidth]")
+    assert width[0] <= width[1]
+
+
 def test_the_synthetic_banner_is_the_first_thing_seen(opened: WebDriver) -> None:
     banner = opened.find_element(By.CSS_SELECTOR, ".synthetic")
     assert banner.is_displayed()
@@ -166,6 +171,17 @@ def test_clicking_the_map_chooses_that_neighbourhood(at_desk: WebDriver) -> None
     ActionChains(at_desk).move_to_element(area).click().perform()
     WebDriverWait(at_desk, 10).until(lambda d: text(d, "reading-title") != "Sample City (synthetic), whole city")
     assert text(at_desk, "reading-title") in column(at_desk, 0)
+
+
+def test_the_map_says_how_many_of_its_differences_are_more_than_uncertainty(at_desk: WebDriver) -> None:
+    rows = [row.text for row in at_desk.find_elements(By.CSS_SELECTOR, "#figures tbody tr")]
+    figures = [tuple(map(float, found)) for row in rows if (found := re.findall(r"([\d.]+)%", row))]
+    city, *areas = figures
+    apart = sum(lower > city[0] or upper < city[0] for _, lower, upper in areas)
+    said = re.search(r"(\d+) of them can be told apart from the whole city \(66%\)", text(at_desk, "map-words"))
+    # the table is rounded, so an interval that ends at the city's figure may go either way
+    assert said
+    assert abs(int(said[1]) - apart) <= 2
 
 
 def test_a_missing_figure_says_why_in_words(at_desk: WebDriver) -> None:

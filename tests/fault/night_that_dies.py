@@ -1,7 +1,8 @@
 """Runs one whole night in this process, and dies by SIGKILL at a chosen write to the lake.
 
-`before` N dies when the N-th write is asked for, `after` N when it is committed, `inside` N a moment after it began, from
-another thread, so that files are half-written. Without a point it runs to the end and leaves the number of its writes.
+`before` N dies when the N-th write is asked for, `after` N when it is committed, `inside` N a moment after it began,
+from another thread, so that files are half-written. Without a point
+it runs to the end and leaves the number of its writes.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from barometer.night import open_night
 from barometer.prepare.privacy import city_door
 from barometer.settings import Settings
 from barometer.tables import TABLES
-from tests.fault.nights import CITY, HISTORY, LAST, deliver, lake_bytes, lake_of, run_night
+from tests.fault.nights import CITY, HISTORY, LAST, lake_bytes, lake_of, run_night
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("nights")]
 
@@ -41,24 +41,14 @@ def raw_lines(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("forget") / "home"
-    deliver(home, HISTORY)
-    assert run_night(home, HISTORY) == 0
-    return home
-
-
-@pytest.fixture(scope="module")
-def after(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Delivered:
-    """The last day brings one deleted post, one closed account, one edited post and one withdrawn respondent."""
-    home = Path(shutil.copytree(before, tmp_path_factory.mktemp("after") / "home"))
-    deliver(home, LAST)
-    assert run_night(home, LAST) == 0
-    lines = list(raw_lines(home / "inbox" / CITY))
-    removals = pl.read_csv(next((home / "inbox" / CITY / "removals").glob("*.csv")), infer_schema=False)
+def after(undisturbed: Path) -> Delivered:
+    """The last day brought one deleted post, one closed account, one edited post and one withdrawn respondent."""
+    inbox = undisturbed / "inbox" / CITY
+    lines = list(raw_lines(inbox))
+    removals = pl.read_csv(next((inbox / "removals").glob("*.csv")), infer_schema=False)
     withdrawn = removals.filter(pl.col("kind") == "respondent")["id"].to_list()
     posts = [line for line in lines if "remove" not in line]
-    return Delivered(home, posts, [line for line in lines if "remove" in line], withdrawn)
+    return Delivered(undisturbed, posts, [line for line in lines if "remove" in line], withdrawn)
 
 
 def pseudonyms(home: Path) -> Any:
@@ -83,34 +73,34 @@ def assert_forgotten(home: Path, pseudonym: str) -> None:
     assert pseudonym.encode() not in lake_bytes(home)
 
 
-def test_the_deleted_post_was_there_and_is_gone(before: Path, after: Delivered) -> None:
+def test_the_deleted_post_was_there_and_is_gone(evening: Path, after: Delivered) -> None:
     (takedown,) = [line for line in after.takedowns if line["remove"] == "post"]
-    pseudonym = pseudonyms(before).pseudonym("post", f"{takedown['platform']}:{takedown['id']}")
-    assert {"received_posts", "posts", "labels"} <= set(rows_with(before, pseudonym))
+    pseudonym = pseudonyms(evening).pseudonym("post", f"{takedown['platform']}:{takedown['id']}")
+    assert {"received_posts", "posts", "labels"} <= set(rows_with(evening, pseudonym))
     assert_forgotten(after.home, pseudonym)
 
 
-def test_every_post_of_the_deleted_author_was_there_and_is_gone(before: Path, after: Delivered) -> None:
+def test_every_post_of_the_deleted_author_was_there_and_is_gone(evening: Path, after: Delivered) -> None:
     (takedown,) = [line for line in after.takedowns if line["remove"] == "author"]
-    door, platform = pseudonyms(before), takedown["platform"]
+    door, platform = pseudonyms(evening), takedown["platform"]
     own = [p["id"] for p in after.posts if (p["author"], p["platform"]) == (takedown["author"], platform)]
     assert len(own) > 1
     author = door.pseudonym("author", f"{platform}:{takedown['author']}")
-    assert rows_with(before, author)["received_posts"] == len(own)
+    assert rows_with(evening, author)["received_posts"] == len(own)
     assert_forgotten(after.home, author)
     for post in own:
         assert_forgotten(after.home, door.pseudonym("post", f"{platform}:{post}"))
 
 
-def test_the_withdrawn_respondent_was_there_and_is_gone(before: Path, after: Delivered) -> None:
+def test_the_withdrawn_respondent_was_there_and_is_gone(evening: Path, after: Delivered) -> None:
     (respondent,) = after.withdrawn
-    pseudonym = pseudonyms(before).pseudonym("respondent", f"residents_pulse:{respondent}")
-    assert set(rows_with(before, pseudonym)) == {"respondents", "answers"}
+    pseudonym = pseudonyms(evening).pseudonym("respondent", f"residents_pulse:{respondent}")
+    assert set(rows_with(evening, pseudonym)) == {"respondents", "answers"}
     assert_forgotten(after.home, pseudonym)
 
 
-def test_no_raw_id_or_account_was_ever_in_the_lake(before: Path, after: Delivered) -> None:
-    content = lake_bytes(before) + lake_bytes(after.home)
+def test_no_raw_id_or_account_was_ever_in_the_lake(evening: Path, after: Delivered) -> None:
+    content = lake_bytes(evening) + lake_bytes(after.home)
     accounts = sorted({post["author"] for post in after.posts if len(post["author"]) > 8})
     ids = sorted({post["id"] for post in after.posts if len(post["id"]) > 8})
     assert accounts or ids
@@ -124,8 +114,8 @@ def test_what_was_taken_back_does_not_come_back_with_its_file(after: Delivered, 
     assert_forgotten(home, pseudonyms(home).pseudonym("post", f"{takedown['platform']}:{takedown['id']}"))
 
 
-def test_an_operator_removes_a_post_at_once(before: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(before, tmp_path / "home"))
+def test_an_operator_removes_a_post_at_once(evening: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(evening, tmp_path / "home"))
     settings = Settings(home=home)
     night = open_night(CITY, HISTORY, settings)
     door = city_door(night.city, settings)

@@ -72,5 +72,18 @@ def test_every_indicator_has_words_for_its_kind() -> None:
         assert indicator.method in words.METHODS
         assert indicator.dimension in words.DIMENSIONS
         assert indicator.direction in words.DIRECTIONS
-        assert indicator.signal in words.SIGNALS
+        assert indicator.signal in words.COVERED
         assert indicator.signal in words.VOICES
+
+
+def test_a_stand_in_is_always_called_one_and_only_once() -> None:
+    assert words.approved_by_in_words("make run", is_stand_in=True) == "make run (stand-in, not a person)"
+    said = words.approved_by_in_words("make run (stand-in, not a person)", is_stand_in=True)
+    assert said == "make run (stand-in, not a person)"
+    assert words.approved_by_in_words("A. Person", is_stand_in=False) == "A. Person"
+
+
+def test_identifiers_read_as_words() -> None:
+    assert words.sentence_case("owned_mortgage") == "Owned mortgage"
+    assert words.sentence_case("16-24") == "16-24"
+    assert words.sentence_case("") == ""

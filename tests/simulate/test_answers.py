@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-
 import numpy as np
 import polars as pl
 import pytest
@@ -91,7 +90,9 @@ class TestNonResponse:
             trusts=(pl.col("trust_people_two_way") == TRUSTS).cast(pl.Float64)
         )
         raw = np.average(said["trusts"].to_numpy(), weights=said["design_weight"].to_numpy())
-        mended = np.average(said["trusts"].to_numpy(), weights=said["design_weight"].to_numpy() / self.chances(survey, said))
+        mended = np.average(
+            said["trusts"].to_numpy(), weights=said["design_weight"].to_numpy() / self.chances(survey, said)
+        )
         assert raw - true > 0.015
         assert abs(mended - true) < 0.5 * (raw - true)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_waves_follow_each_other_and_the_last_ends_on_the_last_day(days: int) ->
     assert waves[-1][1] == days - 1
     assert waves[0][0] >= 0
     assert all(first <= last for first, last in waves)
-    assert all(before[1] < after[0] for before, after in zip(waves, waves[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(waves))
 
 
 class TestRandom:

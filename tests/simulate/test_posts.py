@@ -15,7 +15,20 @@ from barometer.simulate.posts import Line, Posts, edited
 from barometer.simulate.world import World, make_world
 from tests.simulate.conftest import SMALL
 
-FIELDS = {"id", "created_at", "platform", "author", "text", "lang", "reach", "place", "profile_place", "longitude", "latitude", "repost_of"}
+FIELDS = {
+    "id",
+    "created_at",
+    "platform",
+    "author",
+    "text",
+    "lang",
+    "reach",
+    "place",
+    "profile_place",
+    "longitude",
+    "latitude",
+    "repost_of",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +47,6 @@ def all_lines(posts: Posts) -> list[Line]:
 
 def local_day(line: Line) -> date:
     return datetime.fromisoformat(line["created_at"]).astimezone(ZoneInfo("Europe/London")).date()
-
 
 
 class TestLines:
@@ -74,7 +86,11 @@ class TestPlaces:
         named = many.world.written.filter("place_in_text").drop_nulls("area")
         home = dict(named.select("text", "area").iter_rows())
         names = dict(zip(many.world.people.names, many.world.areas, strict=True))
-        stated = [(home[line["text"]], names[line["place"]]) for line in all_lines(many) if "place" in line and line["text"] in home]
+        stated = [
+            (home[line["text"]], names[line["place"]])
+            for line in all_lines(many)
+            if "place" in line and line["text"] in home
+        ]
         assert len(stated) > 500
         assert all(own == told for own, told in stated)
 
@@ -104,7 +120,7 @@ class TestReposts:
 class TestStories:
     def test_each_is_told_while_it_happens(self, many: Posts) -> None:
         written = many.world.written.drop_nulls("story")
-        days_of = {text: day for text, day in written.select("text", "day").iter_rows()}
+        days_of = dict(written.select("text", "day").iter_rows())
         for number, lines in enumerate(many.days):
             told = [days_of[line["text"]] for line in lines if line["text"] in days_of and "repost_of" not in line]
             assert all(number - 1 <= day <= number for day in told)
@@ -152,4 +168,6 @@ def test_an_edited_post_is_the_same_post_with_another_text() -> None:
     after = edited(line, "2026-03-03T10:00:00Z")
     assert after["edited_at"] == "2026-03-03T10:00:00Z"
     assert after["text"] != "before"
-    assert {key: after[key] for key in ("id", "created_at", "author")} == {key: line[key] for key in ("id", "created_at", "author")}
+    assert {key: after[key] for key in ("id", "created_at", "author")} == {
+        key: line[key] for key in ("id", "created_at", "author")
+    }

@@ -24,6 +24,9 @@ _FIELD = re.compile(r"at `\$\.?([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
+NOT_THERE = msgspec.Raw()
+"""Default of a field that is left undecoded; see `is_there`."""
+
 
 @dataclass(frozen=True)
 class JsonPosts:
@@ -82,11 +85,8 @@ def nested(record: dict[str, Any], *names: str) -> Any:
     return value
 
 
-NOT_THERE = msgspec.Raw()
-
-
 def is_there(raw: msgspec.Raw) -> bool:
-    """Whether a field that was left undecoded (default `NOT_THERE`) holds something."""
+    """Whether a field that was left undecoded holds something."""
     return bytes(raw) not in (b"", b"null")
 
 

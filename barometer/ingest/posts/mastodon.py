@@ -3,9 +3,10 @@ line.
 
 Only public and unlisted statuses of accounts that do not ask to be left out of searches (`indexable: false`,
 `noindex: true`) are in scope; a boost is in scope when the boosted status is too. Objects that are not statuses
-(accounts, media, errors) are out of scope. A status is known by its `uri`, which is the same on every server;
-`in_reply_to_id` is a number of the server asked, so `reply_to` tells that a status is an answer but seldom leads to
-the row it answers.
+(accounts, media, errors) are out of scope. A status with its source `text` instead of its `content` is the server's
+answer to a deletion, and takes the status back up to the night. A status is known by its `uri`, which is the same on
+every server; `in_reply_to_id` is a number of the server asked, so `reply_to` tells that a status is an answer but
+seldom leads to the row it answers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import msgspec
 
 from barometer.ingest.posts.jsonlines import NOT_THERE, JsonPosts, is_there, nested
-from barometer.ingest.posts.post import Post, Unusable
+from barometer.ingest.posts.post import Post, Takedown, Unusable
 from barometer.ingest.source import Context
 
 PLATFORM = "mastodon"
@@ -53,18 +54,26 @@ class _Status(_Original):
 
 
 class _Kind(msgspec.Struct):
-    """Only what tells a status from the other things a server answers with."""
+    """Only what tells a status from the other things a server answers with, and one that was deleted from the others."""
 
     visibility: msgspec.Raw = NOT_THERE
+    content: msgspec.Raw = NOT_THERE
+    text: msgspec.Raw = NOT_THERE
+    uri: str | None = None
+    url: str | None = None
 
 
 _KIND = msgspec.json.Decoder(_Kind)
 _STATUS = msgspec.json.Decoder(_Status)
 
 
-def _read(data: bytes, context: Context) -> Post | None:
-    if not is_there(_KIND.decode(data).visibility):
+def _read(data: bytes, context: Context) -> Post | Takedown | None:
+    kind = _KIND.decode(data)
+    if not is_there(kind.visibility):
         return None
+    if is_there(kind.text) and not is_there(kind.content):
+        uri = _uri(kind.uri, kind.url, "uri")
+        return Takedown(platform=PLATFORM, kind="post", id=uri, at=context.horizon, reason="deleted")
     status = _STATUS.decode(data)
     shown = status.reblog or status
     if not (_is_in_scope(status) and _is_in_scope(shown)):

@@ -89,8 +89,19 @@
     byId("map-title").textContent = indicator.title + ", " + indicator.periods[state.period].words;
     byId("map-words").textContent =
       "Darker means higher. " + (features.length - missing) + " of " + features.length +
-      " neighbourhoods have a figure; hatched areas have none. The table below gives every figure and reason.";
+      " neighbourhoods have a figure; hatched areas have none. " + apartInWords(indicator) +
+      " The table below gives every figure and reason.";
     drawLegend(indicator, missing);
+  }
+
+  // Colours invite comparison: say at once how many of the differences are more than uncertainty.
+  function apartInWords(indicator) {
+    const city = figure(indicator, WHOLE_CITY, state.period).value;
+    if (city === null) return "";
+    const known = data.areas.map((area) => figure(indicator, area.area, state.period)).filter((found) => found.lower !== null);
+    const apart = known.filter((found) => found.lower > city || found.upper < city).length;
+    if (apart === 0) return "No neighbourhood can be told apart from the whole city (" + inWords(city, indicator) + ").";
+    return apart + " of them can be told apart from the whole city (" + inWords(city, indicator) + "); the others cannot.";
   }
 
   function drawLegend(indicator, missing) {
@@ -198,9 +209,9 @@
     byId("voices-area").textContent = state.area === WHOLE_CITY ? "Chosen neighbourhood" : nameOf.get(state.area);
     const body = document.querySelector("#voices tbody");
     body.replaceChildren();
-    Object.keys(data.words.signals).filter((signal) => signal in data.coverage).forEach((signal) => {
+    Object.keys(data.words.covered).filter((signal) => signal in data.coverage).forEach((signal) => {
       const row = element("tr");
-      const title = element("th", data.words.signals[signal]);
+      const title = element("th", data.words.covered[signal]);
       title.scope = "row";
       const counts = data.areas.map((area) => data.coverage[signal][area.area]).filter((count) => count);
       row.append(title, element("td", voicesOf(signal, WHOLE_CITY), "numeric"));
@@ -217,7 +228,7 @@
     title.scope = "row";
     row.append(title);
     if (found.value === null) {
-      const heard = found.n ? " (" + people(found.n, indicator) + ")" : "";
+      const heard = found.n ? " (" + people(found.n, indicator) + " " + data.words.voices[indicator.signal] + ")" : "";
       const why = element("td", upperFirst(data.words.reasons[found.reason] || "not known why") + heard, "why");
       why.colSpan = 3;
       row.append(why);

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barometer.ingest.posts.mastodon import PARSER, to_text
-from tests.ingest.helpers import pseudonym
+from tests.ingest.helpers import a_context, pseudonym
 from tests.ingest.posts.records import parsed, refusal_of, row_of, rows_of
 
 HOME = "https://town.example"
@@ -92,6 +92,19 @@ class TestBoosts:
     )
     def test_of_what_is_out_of_scope_it_is_so_too(self, original: dict[str, Any]) -> None:
         assert parsed(PARSER, status(10, reblog={**self.original, **original})).out_of_scope == 1
+
+
+class TestRemovals:
+    def test_the_answer_to_a_deletion_takes_back_the_status(self) -> None:
+        deleted = {**{k: v for k, v in status().items() if k != "content"}, "text": "the market is open"}
+        (removal,) = parsed(PARSER, deleted).removals
+        assert (removal.kind, removal.reason) == ("post", "deleted")
+        assert removal.subject == pseudonym("post", f"mastodon:{HOME}/users/ada/statuses/1")
+        assert removal.effective_at == a_context().horizon
+
+    def test_whoever_could_see_it(self) -> None:
+        deleted = {**{k: v for k, v in status(visibility="private").items() if k != "content"}, "text": "words"}
+        assert len(parsed(PARSER, deleted).removals) == 1
 
 
 class TestOutOfScope:
