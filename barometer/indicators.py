@@ -262,7 +262,7 @@ def config_version(city: City, configs: Path) -> str:
     for path in _files(city.folder):
         digest.update(path.relative_to(city.folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     # A city may borrow its geography from another folder, so what was loaded counts as well.
-    for frame in (city.areas, city.margins):
+    for frame in (city.areas, city.adjacency, city.margins, city.aliases, city.crosswalk, city.codes, city.postcodes):
         digest.update(frame.sort(frame.columns).write_csv().encode())
     return digest.hexdigest()[:16]
 

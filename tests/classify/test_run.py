@@ -188,9 +188,7 @@ def test_a_shard_holds_about_five_thousand_posts(posts: int, expected: int) -> N
 
 def test_the_shard_of_a_post_never_changes() -> None:
     # these values are what other machines and later versions must find too
-    assert [shard_of(post, 7) for post in ("a", "b", "0123456789abcdef")] == [
-        shard_of(post, 7) for post in ("a", "b", "0123456789abcdef")
-    ]
+    assert [shard_of(post, 7) for post in ("a", "b", "0123456789abcdef")] == [2, 5, 4]
     assert shard_of("a", 1) == 0
 
 

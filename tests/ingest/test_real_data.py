@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
@@ -110,10 +111,26 @@ class TestMastodon:
         kept = {s["uri"] for s in in_scope if not gone & {s["uri"], (s["reblog"] or {}).get("uri")}}
         assert set(table(night, "received_posts")["post"]) == {pseudonym("post", f"mastodon:{uri}") for uri in kept}
 
-    def test_the_counts_are_these(self, statuses: list[dict[str, Any]], night: Night) -> None:
+    def test_nearly_all_were_deleted_again_at_the_end_of_their_exchange(
+        self, statuses: list[dict[str, Any]], night: Night
+    ) -> None:
         write_lines(inbox(night, "statuses.jsonl"), *statuses)
         counts = ingest_source(night, a_source("mastodon"), PlainDoor())
-        assert counts == Counts()
+        assert counts == Counts(read=126, out_of_scope=33, received=93, written=2, duplicate=2, removed=89)
+
+    def test_of_a_status_shown_several_times_the_newest_version_is_kept(
+        self, statuses: list[dict[str, Any]], night: Night
+    ) -> None:
+        shown = [status for status in statuses if "content" in status]
+        write_lines(inbox(night, "statuses.jsonl"), *shown)
+        counts = ingest_source(night, a_source("mastodon"), PlainDoor())
+        newest = {
+            s["uri"]: s["edited_at"] or s["created_at"] for s in sorted(shown, key=last_change) if is_for_everybody(s)
+        }
+        rows = table(night, "received_posts").filter(pl.col("repost_of").is_null())
+        versions = dict(rows.select("post", pl.col("version_at").dt.strftime("%Y-%m-%dT%H:%M:%S.%3fZ")).iter_rows())
+        assert counts == Counts(read=88, out_of_scope=33, received=55, written=36, duplicate=18, removed=1)
+        assert versions.items() <= {pseudonym("post", f"mastodon:{u}"): at for u, at in newest.items()}.items()
 
     def test_whole_answers_of_the_server_can_be_read_too(self, shared_data: Path, night: Night) -> None:
         folder = shared_data / "formats/mastodon_fixtures/tests/cassettes"
@@ -141,6 +158,10 @@ def statuses_of(body: Any) -> list[dict[str, Any]]:
         body if isinstance(body, list) else [one for value in body.values() if isinstance(value, list) for one in value]
     )
     return [one for one in listed if isinstance(one, dict) and "visibility" in one]
+
+
+def last_change(status: dict[str, Any]) -> str:
+    return str(status["edited_at"] or status["created_at"])
 
 
 def is_for_everybody(status: dict[str, Any]) -> bool:

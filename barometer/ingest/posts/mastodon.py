@@ -54,7 +54,7 @@ class _Status(_Original):
 
 
 class _Kind(msgspec.Struct):
-    """Only what tells a status from the other things a server answers with, and one that was deleted from the others."""
+    """Only what tells a status from the other things a server answers with, and a deleted one from the others."""
 
     visibility: msgspec.Raw = NOT_THERE
     content: msgspec.Raw = NOT_THERE
