@@ -38,46 +38,53 @@ def map_chart() -> dict[str, Any]:
 
 @cache
 def trend_chart(*, height: int) -> dict[str, Any]:
-    """Vega-Lite specification. Data set `trend`: day, who (area or city), value, lower, upper, label, shown.
+    """Vega-Lite specification. Data set `trend`: day, who (area or city), value, lower, upper, label, period, shown.
 
-    Parameters: `lowest`, `highest` (ends of the value axis), `is_share` (its labels), `is_band` (whether
-    what lies between two periods was measured too).
+    Parameters: `lowest`, `highest` (ends of the value axis), `is_share` (its labels), `is_band` (whether what lies
+    between two periods was measured too).
     """
-    params = [
-        alt.param(name="lowest", value=0),
-        alt.param(name="highest", value=1),
-        alt.param(name="is_share", value=True),
-        alt.param(name="is_band", value=False),
-    ]
+    start = {"lowest": 0, "highest": 1, "is_share": True, "is_band": False}
+    params = [alt.param(name=name, value=value) for name, value in start.items()]
     base = alt.Chart(alt.NamedData(name="trend")).encode(
-        x=alt.X(
-            "day:T",
-            title=None,
-            scale=alt.Scale(padding=22),
-            axis=alt.Axis(
-                format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap="greedy", labelSeparation=10
-            ),
-        ),
-        color=alt.Color("who:N", scale=_WHO, legend=None),
+        x=_time_axis(), color=alt.Color("who:N", scale=_WHO, legend=None)
     )
+    layers = (_band(base), _bars(base), _line(base), _points(base))
+    return _specification(alt.layer(*layers).add_params(*params), height)
+
+
+def _time_axis() -> alt.X:
+    axis = alt.Axis(
+        format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap="greedy", labelSeparation=10
+    )
+    return alt.X("day:T", title=None, scale=alt.Scale(padding=22), axis=axis)
+
+
+def _band(base: alt.Chart) -> Any:
+    """The interval as an area. A survey says nothing of the time between its waves: then it is not drawn."""
     axis = alt.Axis(labelExpr="is_share ? format(datum.value, '.0%') : format(datum.value, '~r')", tickCount=5)
     scale = alt.Scale(domain=[alt.ExprRef("lowest"), alt.ExprRef("highest")], nice=True)
-    # A survey says nothing of the time between its waves, so only what is measured all along gets a band.
-    band = base.mark_area(opacity=alt.ExprRef("is_band ? 0.16 : 0"), line=False, aria=False).encode(
-        y=alt.Y("lower:Q", title=None, axis=axis, scale=scale), y2="upper:Q"
-    )
-    bars = base.mark_rule(opacity=0.55, strokeWidth=1.5, aria=False).encode(y="lower:Q", y2="upper:Q")
-    line = base.mark_line(strokeWidth=2.5, aria=False).encode(y="value:Q", strokeDash=_dash())
-    points = base.mark_point(filled=True, size=70, opacity=1, aria=False).encode(
+    lower = alt.Y("lower:Q", title=None, axis=axis, scale=scale)
+    mark = base.mark_area(opacity=alt.ExprRef("is_band ? 0.16 : 0"), line=False, aria=False)
+    return mark.encode(y=lower, y2="upper:Q")
+
+
+def _bars(base: alt.Chart) -> Any:
+    """The interval of each period."""
+    return base.mark_rule(opacity=0.55, strokeWidth=1.5, aria=False).encode(y="lower:Q", y2="upper:Q")
+
+
+def _line(base: alt.Chart) -> Any:
+    return base.mark_line(strokeWidth=2.5, aria=False).encode(y="value:Q", strokeDash=_dash())
+
+
+def _points(base: alt.Chart) -> Any:
+    shapes = alt.Scale(domain=["area", "city"], range=["circle", "square"])
+    titles = {"label": "Place", "period": "Period", "shown": "Figure"}
+    return base.mark_point(filled=True, size=70, opacity=1, aria=False).encode(
         y="value:Q",
-        shape=alt.Shape("who:N", scale=alt.Scale(domain=["area", "city"], range=["circle", "square"]), legend=None),
-        tooltip=[
-            alt.Tooltip("label:N", title="Place"),
-            alt.Tooltip("period:N", title="Period"),
-            alt.Tooltip("shown:N", title="Figure"),
-        ],
+        shape=alt.Shape("who:N", scale=shapes, legend=None),
+        tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()],
     )
-    return _specification(alt.layer(band, bars, line, points).add_params(*params), height)
 
 
 def _dash() -> alt.StrokeDash:

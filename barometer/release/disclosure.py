@@ -38,9 +38,8 @@ class Total:
 
 @dataclass(frozen=True)
 class Former:
-    """The same cells in the release before: persons then, which were withheld, and which are the same rows now."""
+    """The same cells in the release before: which were withheld, and which are the same rows now."""
 
-    persons: Mapping[str, int]
     withheld: frozenset[str]
     unchanged: frozenset[str]
 
@@ -50,7 +49,7 @@ class Former:
         return self.unchanged - self.withheld
 
 
-NOTHING_BEFORE = Former(persons={}, withheld=frozenset(), unchanged=frozenset())
+NOTHING_BEFORE = Former(withheld=frozenset(), unchanged=frozenset())
 
 
 def is_small(persons: int, *, minimum: int = MINIMUM_PERSONS) -> bool:
@@ -142,7 +141,7 @@ def _helper_of(
 
 def _adds_up_across(totals: Sequence[Total], former: Former) -> bool:
     """A single relation, with nothing before it, has no combination that could give more away than it does itself."""
-    return len(totals) > 1 or bool(former.persons)
+    return len(totals) > 1 or bool(former.withheld or former.unchanged)
 
 
 def _unknowns(

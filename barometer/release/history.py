@@ -57,5 +57,9 @@ def former_release(night: Night, *, inputs_hash: str) -> FormerRelease | None:
 
 
 def _exact_rows(lake: Lake, release: Release) -> pl.DataFrame:
-    then = lake.read("estimates", as_of=release.approved_at)
-    return then.filter(pl.col("night") == release.night).collect()
+    """As they were when it was approved; as they are, where the lake was made anew since and has no such past."""
+    then, now = (
+        lake.read("estimates", as_of=at).filter(pl.col("night") == release.night).collect()
+        for at in (release.approved_at, None)
+    )
+    return now if then.is_empty() else then

@@ -106,7 +106,6 @@ def _former_of(key: tuple[Any, ...], family: pl.DataFrame, former: FormerRelease
     exact, published = former.exact.filter(is_family), former.published.filter(is_family)
     same = family.join(exact, on=["area", "n", "value"], how="semi", nulls_equal=True)
     return Former(
-        persons=dict(zip(exact["area"].to_list(), exact["n"].to_list(), strict=True)),
         withheld=frozenset(published.filter(pl.col("missing_reason") == SUPPRESSED)["area"].to_list()),
         unchanged=frozenset(same["area"].to_list()) & frozenset(published["area"].to_list()),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 from barometer.indicators import Indicator
 
@@ -78,8 +79,13 @@ def sentence_case(text: str) -> str:
 def value_in_words(value: float, indicator: Indicator) -> str:
     """A value in its unit: shares as per cent (one decimal between 0 and 10 %), everything else with one decimal."""
     if indicator.is_share:
-        return f"{100 * value:.{_share_decimals(value)}f}%"
-    return f"{value:.1f}".replace("-", MINUS)
+        return f"{_fixed(100 * value, _share_decimals(value))}%"
+    return _fixed(value, 1).replace("-", MINUS)
+
+
+def _fixed(value: float, decimals: int) -> str:
+    """Ties go away from zero, as JavaScript's `toFixed` has it, so that page and script never disagree on a number."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
 def _share_decimals(value: float) -> int:

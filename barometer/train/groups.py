@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import StratifiedGroupKFold
 
+from barometer.errors import BadInput
 from barometer.train.data import SILVER
 from barometer.train.events import plain
 
@@ -21,6 +22,9 @@ NEAR_COPY_SIMILARITY = 0.5
 FOLDS = 5
 _ROWS_AT_ONCE = 1_000
 _WORD = r"\S+"
+_LEAST_PER_STRATUM = 4 * FOLDS
+# So that the held-out fifth and every fold have some.
+_LEAST_GROUPS = 4 * FOLDS
 # The held-out posts are the same whatever seed a model is trained with.
 _HELD_OUT_SEED = 0
 
@@ -83,6 +87,10 @@ def split(posts: pl.DataFrame, *, seed: int) -> Split:
     member = groups(posts)
     kinds = _strata(posts)
     careful = np.flatnonzero(posts["set"].to_numpy() != SILVER)
+    if len(set(member[careful])) < _LEAST_GROUPS:
+        raise BadInput(
+            f"training posts: gold and sample posts are of fewer than {_LEAST_GROUPS} groups; add more posts"
+        )
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=_HELD_OUT_SEED)
     held_out = careful[next(splitter.split(careful, kinds[careful], member[careful]))[1]]
     learn = np.flatnonzero(~np.isin(member, member[held_out]))
@@ -92,5 +100,8 @@ def split(posts: pl.DataFrame, *, seed: int) -> Split:
 
 
 def _strata(posts: pl.DataFrame) -> NDArray[np.object_]:
-    joined = posts.select(pl.concat_str(["set", "trust", "rumour", "hostile"], separator=" ")).to_series()
-    return joined.to_numpy().astype(object)
+    """What every fold should hold its share of: set, trust, rumour, hostility; what is too rare for that, together."""
+    joined = posts.select(pl.concat_str(["set", "trust", "rumour", "hostile"], separator=" ").alias("stratum"))
+    is_rare = pl.len().over("stratum") < _LEAST_PER_STRATUM
+    strata = joined.select(pl.when(is_rare).then(pl.lit("rare")).otherwise("stratum")).to_series()
+    return strata.to_numpy().astype(object)

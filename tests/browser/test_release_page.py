@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -13,6 +14,9 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from barometer.indicators import load_indicators
+from barometer.release.words import value_in_words
+from barometer.settings import PROJECT
 from tests.browser.chromium import console, open_page, requests, screenshot
 
 pytestmark = pytest.mark.browser
@@ -200,6 +204,17 @@ def test_the_words_read_like_the_numbers(at_desk: WebDriver) -> None:
     reading = text(at_desk, "reading")
     assert f": {value}, 95% interval {interval}." in reading
     assert f"About {people} people answered." in reading
+
+
+def test_script_and_summary_say_every_number_the_same_way(at_desk: WebDriver, page: Path) -> None:
+    # the page's first part is written in Python, the rest by its script
+    published = pl.read_parquet(page.parent / "estimates.parquet").sort("area_name", "period_end")
+    for indicator in load_indicators(PROJECT / "configs").indicators:
+        rows = published.filter(pl.col("indicator") == indicator.id, pl.col("geography") != "city")
+        if not rows.is_empty():
+            choose(at_desk, "indicator", indicator.title)
+            newest = rows.filter(pl.col("period_end") == pl.col("period_end").max())["value"].drop_nulls()
+            assert column(at_desk, 1) == [value_in_words(value, indicator) for value in newest]
 
 
 def test_neighbourhoods_stand_in_order_of_name_at_first(at_desk: WebDriver) -> None:

@@ -155,7 +155,7 @@ def test_a_higher_threshold_never_makes_fewer_rumours_of_two_posts(texts: list[s
     pair = posts(texts[:2])
     counts = [
         join_claims(NOTHING_KNOWN, pair, words=WORDS, threshold=threshold)["rumour"].n_unique()
-        for threshold in (0.01, 0.18, 0.6, 0.99)
+        for threshold in (0.01, 0.22, 0.6, 0.99)
     ]
     assert all(low <= high for low, high in pairwise(counts))
 
@@ -206,10 +206,10 @@ def test_groups_of_the_sample_city_can_be_believed() -> None:
     # when pairs that were put together are looked at
     told = joined.join(claims.select(post="id", story="story"), on="post")
     pairs = told.join(told, on="rumour").filter(pl.col("post") < pl.col("post_right"))
-    # then most of them are of one story, or of none that is named; the card of the groups says .87 by post
+    # then most of them are of one story, or of none that is named
     same = pairs.filter(pl.col("story").eq_missing(pl.col("story_right")))
-    assert pairs.height >= 20
-    assert same.height / pairs.height > 0.6
+    assert pairs.height >= 10
+    assert same.height / pairs.height > 0.75
 
 
 def test_copies_of_the_sample_citys_posts_find_their_originals() -> None:

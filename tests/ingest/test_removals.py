@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from barometer import lake as lake_module
 from barometer.city import SourceConfig
 from barometer.errors import BadInput
 from barometer.ingest.removals import apply_removals, request_removal
@@ -261,3 +263,43 @@ class TestRequestRemoval:
     def test_kinds_and_reasons_that_are_none_are_refused(self, town: Town, kind: str, reason: str) -> None:
         with pytest.raises(BadInput, match="kinds are post, author"):
             request_removal(town.night(), kind=kind, value="forum:1", door=town.door, reason=reason)
+
+
+class Death(BaseException):
+    """A process killed: nothing catches it."""
+
+
+def die_at_write(monkeypatch: pytest.MonkeyPatch, number: int, *, after: bool) -> None:
+    """From now on the lake's write of that number kills, before or after it is done."""
+    writes = itertools.count()
+    write = lake_module.write_deltalake
+
+    def mortal(*args: Any, **kwargs: Any) -> None:
+        is_last = next(writes) == number
+        if is_last and not after:
+            raise Death
+        write(*args, **kwargs)
+        if is_last:
+            raise Death
+
+    monkeypatch.setattr(lake_module, "write_deltalake", mortal)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", range(5))
+def test_killed_at_any_write_and_started_again_no_row_and_no_byte_of_an_author_stays(
+    town: Town, monkeypatch: pytest.MonkeyPatch, number: int, after: bool
+) -> None:
+    town.run(NIGHT, a_post("1"), a_post("2", author="bo"), a_post("3", author="bo", repost_of="1"), a_post("4", text=7))
+    write_lines(town.inbox / f"posts/{SECOND}.jsonl", remove("author", "ada"))
+    town.ingest(SECOND)
+    with monkeypatch.context() as patch:
+        die_at_write(patch, number, after=after)
+        with pytest.raises(Death):
+            apply_removals(town.night(SECOND))
+    apply_removals(town.night(SECOND))
+    assert town.posts() == town.posts("posts") == town.posts("labels") == {"2"}
+    assert town.rows("quarantine").is_empty()
+    left = town.bytes_in_lake()
+    assert not any(one.encode() in left for one in (pseudonym("author", "forum:ada"), pseudonym("post", "forum:1")))

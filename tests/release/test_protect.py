@@ -143,6 +143,24 @@ def test_the_total_less_what_is_shown_is_never_a_small_group(counts: list[int]) 
         assert not hidden or (len(hidden) > 1 and sum(hidden) >= 10)
 
 
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from([-1, 0, 0, 0, 1, 12])), min_size=2, max_size=8))
+@settings(max_examples=30)
+def test_a_second_release_never_shows_one_person_coming_or_going(steps: list[tuple[int, int]]) -> None:
+    # given two nights between which some areas lost or gained a person, or many
+    counts = {f"area{k:02}": n for k, (n, _) in enumerate(steps)}
+    later = {f"area{k:02}": max(n + step, 0) for k, (n, step) in enumerate(steps)}
+    before = estimates(counts)
+    first = protect_estimates(before, signals=SIGNALS)
+    # when the second is protected against the first
+    second = protect_estimates(estimates(later), signals=SIGNALS, former=FormerRelease(published=first, exact=before))
+    # then nothing small is shown, and no small area follows from the total and what everybody knows of the others
+    known_then, known_now = shown(first), shown(second)
+    unknown = [a for a in later if known_now[a] is None and not (known_then[a] is not None and later[a] == counts[a])]
+    assert all(not 0 < later[area] < 10 for area in later if known_now[area] is not None)
+    small = [area for area in unknown if 0 < later[area] < 10]
+    assert not small or known_now["sample"] is None or len(unknown) > 1
+
+
 def coverage(cells: dict[tuple[str, str], int], *, signal: str = "answers") -> pl.DataFrame:
     """(area, group) -> voices; the area `sample` is the city."""
     made = [

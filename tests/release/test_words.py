@@ -18,7 +18,16 @@ NIGHT = date(2026, 5, 9)
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.0, "0%"), (0.004, "0.4%"), (0.034, "3.4%"), (0.0994, "9.9%"), (0.0996, "10%"), (0.625, "62%"), (1.0, "100%")],
+    [
+        (0.0, "0%"),
+        (0.004, "0.4%"),
+        (0.034, "3.4%"),
+        (0.0994, "9.9%"),
+        (0.0996, "10%"),
+        (0.625, "63%"),
+        (0.705, "71%"),
+        (1.0, "100%"),
+    ],
 )
 def test_shares_are_per_cent(value: float, said: str) -> None:
     assert words.value_in_words(value, SHARE) == said
@@ -26,7 +35,7 @@ def test_shares_are_per_cent(value: float, said: str) -> None:
 
 def test_other_values_have_one_decimal_and_a_true_minus() -> None:
     assert words.value_in_words(6.449, POINTS) == "6.4"
-    assert words.value_in_words(-1.25, RATE) == "\u22121.2"
+    assert words.value_in_words(-1.25, RATE) == "\u22121.3"
 
 
 def test_units_are_said_where_they_help() -> None:

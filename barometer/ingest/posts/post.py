@@ -15,6 +15,9 @@ from barometer.ingest.source import Context, Part, Rejected, Removal, RemovalRea
 
 TABLE = "received_posts"
 
+_KEPT_OF_A_RECORD = 20_000
+"""Bytes of a rejected record that are held until it is masked and cut; many long ones must not fill the memory."""
+
 
 class Post(msgspec.Struct, kw_only=True, frozen=True):
     """One post as its platform gave it, still unmasked: never stored, never logged."""
@@ -133,7 +136,7 @@ def _rejected(record: Record, context: Context) -> Rejected:
         rule=record.outcome.rule,
         reason=record.outcome.reason,
         field=record.outcome.field,
-        record=record.raw.decode("utf-8", "replace"),
+        record=record.raw[:_KEPT_OF_A_RECORD].decode("utf-8", "replace"),
         subject=post,
         author=author,
     )

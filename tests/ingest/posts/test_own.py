@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
-from barometer.ingest.posts.own import PARSER
+from barometer.ingest.posts import PARSERS
+from barometer.ingest.posts.own import PARSER, _Line
+from barometer.ingest.posts.post import TABLE
+from barometer.settings import PROJECT
 from tests.ingest.helpers import a_context, a_post, pseudonym
 from tests.ingest.posts.records import parsed, refusal_of, row_of
 
@@ -121,3 +126,23 @@ class TestRemovals:
     def test_that_cannot_be_understood_are_refused(self, record: Any, rule: str, field: str) -> None:
         refusal = refusal_of(PARSER, {"platform": "forum", **record})
         assert (refusal.rule, refusal.field) == (rule, field)
+
+
+class TestDocumentation:
+    """`docs/formats.md` says what the parser does."""
+
+    text = (PROJECT / "docs/formats.md").read_text("utf-8")
+
+    def test_its_examples_are_read(self) -> None:
+        examples = re.findall(r'^\{".*\}$', self.text, re.MULTILINE)
+        part = parsed(PARSER, *examples)
+        assert (len(examples), part.rows[TABLE].height, len(part.removals)) == (3, 1, 2)
+
+    def test_it_lists_every_field(self) -> None:
+        fields = {field.name for field in msgspec.structs.fields(_Line)} - {"remove", "at"}
+        section = self.text.partition("## Posts, format `jsonl`")[2].partition("A line with `remove`")[0]
+        rows = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("|"))
+        assert set(re.findall(r"`(\w+)`", rows)) == fields
+
+    def test_it_names_every_format_of_posts(self) -> None:
+        assert {form for _, form in PARSERS} <= set(re.findall(r"`(\w+)`", self.text))

@@ -160,6 +160,10 @@ class TestParts:
         ]
         assert [(r.rule, r.field, r.record, r.position) for r in part.rejected] == [("a_rule", "a field", "raw", "f:2")]
 
+    def test_only_the_beginning_of_a_long_rejected_record_is_held(self) -> None:
+        part = to_part([Record("f:1", b"x" * 1_000_000, Unusable("a_rule", "a reason"))], CONTEXT)
+        assert len(part.rejected[0].record or "") == 20_000
+
     def test_a_batch_without_posts_has_no_rows_and_masks_nothing(self) -> None:
         context = a_context()
         assert to_part([Record("f:1", b"", None)], context).rows == {}
