@@ -17,7 +17,12 @@ from barometer.errors import BarometerError
 from barometer.night import Night, open_night
 from barometer.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The Social Trust Barometer, step by step.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The Social Trust Barometer, step by step.",
+)
 train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
 app.add_typer(train_app, name="train")
 
@@ -280,7 +285,7 @@ def _classify_steps(night: Night, model: str) -> list[Callable[[], object]]:
     from barometer.classify.run import classify_shard, shards
 
     labelling = [lambda shard=shard: classify_shard(night, shard, model=model) for shard in shards(night)]
-    return [*labelling, lambda: group_rumours(night)]  # type: ignore[list-item]
+    return [*labelling, lambda: group_rumours(night)]
 
 
 def _say(result: object) -> None:

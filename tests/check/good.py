@@ -16,6 +16,9 @@ LATER = datetime(2026, 5, 9, 13, tzinfo=UTC)
 _PEOPLE = {"post": HEX, "author": HEX, "duplicate_group": HEX, "synthetic": True}
 
 
+_COUNTS = {"read": 6, "out_of_scope": 1, "received": 5, "written": 5, "duplicate": 0, "quarantined": 0, "removed": 0}
+
+
 def _label() -> dict[str, Any]:
     certain = {
         f"{head}_{value}": float(value == values[-1]) for head, values in LABEL_HEADS.items() for value in values
@@ -42,7 +45,7 @@ def good(table: str) -> pl.DataFrame:
         "counts": [{"record": HEX, "count": 0.0, "area": "T4"}],
         "estimates": [_estimate(area) for area in (*AREAS, "testville")],
         "coverage": [{"signal": "posts", "area": "T1", "voices_per_1000": 3.0}],
-        "ledger": [{"step": "ingest", "read": 6, "out_of_scope": 1, "received": 5, "written": 5, "duplicate": 0, "quarantined": 0, "removed": 0}],
-    }  # fmt: skip
+        "ledger": [{"step": "ingest", **_COUNTS}],
+    }
     columns = set(TABLES[table].schema)
     return rows(table, *({k: v for k, v in row.items() if k in columns} | {"night": NIGHT} for row in made[table]))
