@@ -23,7 +23,7 @@ from barometer.train.external import hatecheck, tweeteval_hate, viratrust
 from barometer.train.fit import Recipe, count_terms, fit_model, labels_of, out_of_fold_scores
 from barometer.train.groups import Split, groups, split
 from barometer.train.names import PUBLIC_FROM_POSTS, person_spans, without_rare_names
-from barometer.train.scores import codes, score
+from barometer.train.scores import codes, score, score_parts
 
 Scalings = dict[str, tuple[float, tuple[float, ...]]]
 
@@ -116,8 +116,8 @@ def _unseen_events(
 ) -> dict[str, Any]:
     """Scores on posts about an event the fold's model saw nothing of: the only honest score of a rumour."""
     rows = np.flatnonzero(learnt["story"].is_not_null().to_numpy())
-    scored = score(learnt[rows], found[rows], member[rows], seed=seed)
-    return {"events": learnt["story"].drop_nulls().n_unique(), "heads": {h: s["by_set"] for h, s in scored.items()}}
+    scored = score_parts(learnt[rows], found[rows], member[rows], column="set", seed=seed)
+    return {"events": learnt["story"].drop_nulls().n_unique(), "heads": scored}
 
 
 def _tested_elsewhere(model: LinearModel, data: Path, posts: pl.DataFrame) -> dict[str, Any]:

@@ -89,26 +89,32 @@ def _share(part: float, whole: float) -> float | None:
 
 def score(truth: pl.DataFrame, found: pl.DataFrame, groups: NDArray[Any], *, seed: int) -> dict[str, Any]:
     """`score_head` of every head, over all posts and per set and source of `truth`."""
+    by_set = score_parts(truth, found, groups, column="set", seed=seed)
+    by_source = score_parts(truth, found, groups, column="source", seed=seed)
     return {
         head: {
             "all": score_head(truth[head], found[head], groups, head=head, seed=seed),
-            "by_set": _by(_parts(truth, "set"), truth[head], found[head], groups, seed),
-            "by_source": _by(_parts(truth, "source"), truth[head], found[head], groups, seed),
+            "by_set": by_set[head],
+            "by_source": by_source[head],
         }
         for head in LABEL_HEADS
     }
 
 
-def _parts(truth: pl.DataFrame, column: str) -> dict[str, Codes]:
-    values = truth[column].to_numpy()
-    return {value: np.flatnonzero(values == value) for value in sorted(truth[column].unique())}
-
-
-def _by(
-    parts: dict[str, Codes], truth: pl.Series, found: pl.Series, groups: NDArray[Any], seed: int
+def score_parts(
+    truth: pl.DataFrame, found: pl.DataFrame, groups: NDArray[Any], *, column: str, seed: int
 ) -> dict[str, dict[str, Any]]:
-    scored = {
-        name: score_head(truth[rows], found[rows], groups[rows], head=truth.name, seed=seed)
-        for name, rows in parts.items()
+    """Macro-F1, interval and posts of every head for every value of `column`; empty when there are no posts."""
+    values = truth[column].to_numpy()
+    parts = {value: np.flatnonzero(values == value) for value in sorted(truth[column].unique())}
+    return {
+        head: {
+            value: _summary(score_head(truth[head][rows], found[head][rows], groups[rows], head=head, seed=seed))
+            for value, rows in parts.items()
+        }
+        for head in LABEL_HEADS
     }
-    return {name: {key: s[key] for key in ("macro_f1", "lower", "upper", "posts")} for name, s in scored.items()}
+
+
+def _summary(scored: dict[str, Any]) -> dict[str, Any]:
+    return {name: scored[name] for name in ("macro_f1", "lower", "upper", "posts")}

@@ -126,7 +126,7 @@ def test_a_file_of_something_else_is_refused_and_leaves_no_output(tmp_path: Path
     # given a table where JSON lines belong, and an earlier result
     source, output = a_source(tmp_path, b"id,text\n1,rain\n"), tmp_path / "labels.parquet"
     output.write_bytes(b"earlier")
-    with pytest.raises(BadInput, match="none of its 2 lines can be used .* is it the right file"):
+    with pytest.raises(BadInput, match=r"none of its 2 lines can be used .* is it the right file"):
         classify_file(source, output, models=models)
     # then the earlier result stands, and nothing half-done lies about
     assert output.read_bytes() == b"earlier"

@@ -109,7 +109,9 @@ def test_a_huge_line_without_an_end_is_one_rejection() -> None:
 
 
 def many(count: int) -> bytes:
-    return b"".join(json.dumps({"id": str(n), "text": f"post {n} of many words"}).encode() + b"\n" for n in range(count))
+    return b"".join(
+        json.dumps({"id": str(n), "text": f"post {n} of many words"}).encode() + b"\n" for n in range(count)
+    )
 
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -154,7 +156,7 @@ def test_a_damaged_middle_is_told(tmp_path: Path, packer: str) -> None:
 
 @pytest.mark.parametrize("name", ["absent.jsonl", "."])
 def test_a_file_that_cannot_be_opened_is_one_clear_line(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match="cannot be read .*; give a file of JSON lines"), opened(tmp_path / name):
+    with pytest.raises(BadInput, match=r"cannot be read .*; give a file of JSON lines"), opened(tmp_path / name):
         pass
 
 

@@ -1,6 +1,6 @@
 """Any nights of posts, edits and removals, against a few lines that say what must be left at the end.
 
-What must be left: of each post the newest version ever seen, unless something at least as new ever took back the post or
+What must be left: of each post the newest version ever seen, unless something at least as new took back the post or
 its author. Neither the order of records nor of nights matters, nor how often a night is run.
 """
 

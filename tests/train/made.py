@@ -1,4 +1,4 @@
-"""A small data folder in the shape of the real one: invented posts whose words give their labels away, and tiny tests."""
+"""A small data folder in the shape of the real one: invented posts whose words give their labels away."""
 
 from __future__ import annotations
 
@@ -92,9 +92,7 @@ def a_data_folder(folder: Path) -> tuple[Path, Path]:
     hate.mkdir(parents=True)
     (hate / "test_text.txt").write_text("vermin all\na nice walk\nvermin again\n", encoding="utf-8")
     (hate / "test_labels.txt").write_text("1\n0\n1\n", encoding="utf-8")
-    sample = [
-        a_post(400 + n, author=f"author{n // 2}", story=("fair", "flood")[n % 2] if n < 30 else None) for n in range(150)
-    ]
+    sample = [a_post(400 + n, author=f"author{n // 2}", story=f"story{n // 6}" if n < 48 else None) for n in range(150)]
     return folder / "data", write_lines(folder / "sample.jsonl", sample)
 
 

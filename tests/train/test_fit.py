@@ -53,7 +53,7 @@ def test_a_word_that_one_author_uses_often_is_one_voice() -> None:
     # given a nickname that one author uses in ten posts, and a word of three authors
     posts = frame(
         *(a_post(n, text="gaffer bins", author="ann") for n in range(10)),
-        *(a_post(n, text="bins", author=f"author{n}") for n in range(10, 12)),
+        *(a_post(n, text="bins", author=f"author{n}") for n in range(10, 16)),
     )
     assert words_kept(posts) == {"bins"}
 
@@ -66,10 +66,11 @@ def test_characters_need_five_voices() -> None:
 
 
 def test_terms_and_frequencies_come_from_the_rows_learnt_from_only() -> None:
-    posts = frame(*(a_post(n, text="early bins") for n in range(4)), *(a_post(n, text="late bins") for n in range(4, 9)))
-    assert words_kept(posts, [0, 1, 2, 3]) == {"early", "bins", "early bins"}
+    early, late = ([a_post(n, text=text) for n in range(6)] for text in ("early bins", "late bins"))
+    posts = frame(*early, *late)
+    assert words_kept(posts, list(range(6))) == {"early", "bins", "early bins"}
     # and the posts not learnt from are still given features
-    assert featured(posts, [0, 1, 2, 3]).matrix.shape[0] == 9
+    assert featured(posts, list(range(6))).matrix.shape[0] == 12
 
 
 def test_the_features_learnt_from_are_those_the_model_reads() -> None:
@@ -116,7 +117,7 @@ def test_a_class_without_a_post_is_named() -> None:
 
 def test_lighter_sample_posts_weigh_less() -> None:
     # given real posts that call 'newt' trust and as many sample posts that call it distrust
-    real = [a_post(n, text="newt", trust="trust", target="people") for n in range(0, 30)]
+    real = [a_post(n, text="newt", trust="trust", target="people") for n in range(30)]
     made_up = [a_post(n, text="newt", trust="distrust", target="people", set=SAMPLE) for n in range(30, 60)]
     rest = many(100, 100)
     posts = frame(*real, *made_up, *rest)

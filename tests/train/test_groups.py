@@ -79,12 +79,11 @@ def test_groups_chain() -> None:
 
 
 def assert_nothing_straddles(posts: pl.DataFrame, parts: Split) -> None:
-    sides = [parts.learn, parts.held_out]
-    for learn, test in [(*sides,), *parts.folds]:
+    member = groups(posts)
+    for learn, test in [(parts.learn, parts.held_out), *parts.folds]:
         for column in ("author", "story"):
             shared = set(posts[column][learn].drop_nulls()) & set(posts[column][test].drop_nulls())
             assert not shared, f"{column} {shared} straddle"
-        member = groups(posts)
         assert not set(member[learn]) & set(member[test])
 
 
