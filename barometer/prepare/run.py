@@ -24,14 +24,23 @@ def prepare(night: Night, door: CityDoor) -> Counts:
         received = _received(night)
         if received.is_empty():
             return record(night, STEP, WHOLE_STEP, passed_through(_posts_of_the_night(night)))
-        posts = _prepared(night, received, door)
+        distinct = _one_of_each(received)
+        posts = _prepared(night, distinct, door)
         night.lake.replace("posts", posts, partition={"night": night.night})
-        return record(night, STEP, WHOLE_STEP, passed_through(posts.height))
+        duplicate = received.height - distinct.height
+        counts = Counts(read=received.height, received=received.height, written=posts.height, duplicate=duplicate)
+        return record(night, STEP, WHOLE_STEP, counts)
 
 
 def _received(night: Night) -> pl.DataFrame:
     of_the_night = pl.col("night") == night.night
-    return night.lake.read("received_posts").filter(of_the_night).sort("created_at", "post").collect()
+    return night.lake.read("received_posts").filter(of_the_night).sort("created_at", "post", "source").collect()
+
+
+def _one_of_each(received: pl.DataFrame) -> pl.DataFrame:
+    """Each post once: two sources may bring the same one on the same night. The newest version, then the first source."""
+    newest = received.sort("post", "version_at", "source", descending=[False, True, False])
+    return newest.unique("post", keep="first", maintain_order=True).sort("created_at", "post")
 
 
 def _posts_of_the_night(night: Night) -> int:

@@ -85,6 +85,22 @@ def test_sources_of_the_night_are_prepared_together(night: Night) -> None:
     assert posts_of(night)["duplicate_group"].n_unique() == 1
 
 
+def test_a_post_that_two_sources_bring_on_one_night_is_one_post_in_its_newest_version(night: Night) -> None:
+    receive(night, {"post": "same", "text": "first words", "version_at": NOON}, source="a")
+    receive(night, {"post": "same", "text": "better words", "version_at": NOON + timedelta(hours=1)}, source="b")
+    counts = prepare(night, a_door(night))
+    assert posts_of(night)["text"].to_list() == ["better words"]
+    assert (counts.received, counts.written, counts.duplicate) == (2, 1, 1)
+    assert counts.is_balanced
+
+
+def test_of_two_equal_versions_the_first_source_is_kept(night: Night) -> None:
+    for source in ("b", "a"):
+        receive(night, {"post": "same"}, source=source)
+    prepare(night, a_door(night))
+    assert posts_of(night)["source"].to_list() == ["a"]
+
+
 def test_the_ledger_says_what_came_and_went(night: Night) -> None:
     receive(night, {"text": "a"}, {"text": "b"})
     prepare(night, a_door(night))

@@ -52,10 +52,7 @@ def require_columns(frame: pl.DataFrame, needed: Sequence[str], *, advice: str) 
 
 def implausible(column: str, context: Context, *, field: str) -> Fault:
     """The rule that a time lies where times of this city may lie."""
-    reason = (
-        f"the date lies outside {context.earliest:%Y-%m-%d} to {context.latest:%Y-%m-%d}; "
-        "mend the date or the clock that wrote it"
-    )
+    reason = f"the date lies outside {context.plausible_times}; mend the date or the clock that wrote it"
     when = (pl.col(column) < context.earliest) | (pl.col(column) > context.latest)
     return Fault("implausible_date", field, when, reason)
 
