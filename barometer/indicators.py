@@ -178,6 +178,7 @@ class Indicator(_Strict):
     measure: Measure
     period: Literal["wave"] | CalendarWeeks
     minimum_n: int = Field(ge=0)
+    withheld: str = Field(default="", description="why no value of it is issued at present; empty: it is issued")
 
     @property
     def method(self) -> str:
@@ -231,6 +232,11 @@ class Indicators(_Strict):
 
     def __getitem__(self, indicator: str) -> Indicator:
         return self.by_id[indicator]
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Ids of the indicators of which no value is issued at present."""
+        return tuple(indicator.id for indicator in self.indicators if indicator.withheld)
 
     def of_signal(self, signal: str) -> tuple[Indicator, ...]:
         """The indicators worked out from one signal, in the file's order."""

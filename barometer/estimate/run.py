@@ -12,7 +12,7 @@ from datetime import date
 
 import polars as pl
 
-from barometer.estimate.cells import PERIODS_SCHEMA, Cells, complete
+from barometer.estimate.cells import PERIODS_SCHEMA, Cells, complete, withhold
 from barometer.estimate.counts import estimate_counts
 from barometer.estimate.coverage import cover, cover_groups
 from barometer.estimate.inputs import TABLE_OF_SIGNAL, events, known, labelled_posts
@@ -60,6 +60,8 @@ def estimate(night: Night) -> Counts:
     with timed(night, STEP):
         context = Context(night=night, indicators=load_indicators(night.settings.configs))
         rows, coverage = _worked_out(context)
+        is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
+        rows = withhold(rows, where=is_withheld, reason="not_applicable")
         partition = {"night": night.night}
         night.lake.replace("estimates", _as_estimates(rows, context), partition=partition)
         night.lake.replace("coverage", _as_coverage(coverage, context), partition=partition)

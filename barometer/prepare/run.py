@@ -38,7 +38,7 @@ def _received(night: Night) -> pl.DataFrame:
 
 
 def _one_of_each(received: pl.DataFrame) -> pl.DataFrame:
-    """Each post once: two sources may bring the same one on the same night. The newest version, then the first source."""
+    """Each post once, though two sources may bring it on one night: the newest version, then the first source."""
     newest = received.sort("post", "version_at", "source", descending=[False, True, False])
     return newest.unique("post", keep="first", maintain_order=True).sort("created_at", "post")
 

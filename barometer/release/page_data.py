@@ -86,7 +86,7 @@ def _indicator(indicator: Indicator, content: Content, city: City, night: date) 
     return {
         "id": indicator.id,
         "title": indicator.title,
-        "question": indicator.question,
+        "question": f"{indicator.question} {indicator.withheld}".strip(),
         "unit": unit_in_words(indicator),
         "isShare": indicator.is_share,
         "direction": DIRECTIONS[indicator.direction],

@@ -11,7 +11,7 @@ from barometer.indicators import Indicator
 MINUS = "\u2212"
 REASONS = {
     "not_collected": "not collected here in this period",
-    "not_applicable": "does not apply here",
+    "not_applicable": "not issued at present, or does not apply here",
     "too_few": "too few voices, or too alike across areas, to tell this area apart",
     "suppressed": "withheld to protect people: too few voices here, or in a place that could be worked out from it",
     "source_silent": "the source sent nothing in this period",

@@ -378,3 +378,15 @@ class TestRefusals:
         with pytest.raises(BadConfiguration, match=r"indicators\.yaml"):
             estimate(broken)
         assert issued(night).is_empty()
+
+
+def test_an_indicator_that_is_withheld_has_its_rows_and_no_value(night: Night) -> None:
+    # given voices enough for a share of every kind
+    fill(night)
+    estimate(night)
+    assert INDICATORS.withheld == ("hostile_share",)
+    hostile, rumour = (issued(night).filter(pl.col("indicator") == name) for name in ("hostile_share", "rumour_share"))
+    assert hostile.height == rumour.height
+    assert rumour["value"].count() > 0
+    assert hostile["value"].count() == hostile["upper"].count() == 0
+    assert "not_applicable" in hostile["missing_reason"].to_list()
