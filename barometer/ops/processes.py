@@ -19,7 +19,8 @@ import psutil
 from barometer.errors import BadConfiguration, BarometerError
 from barometer.ops.home import AirflowHome
 
-STOP_WAIT_SECONDS = 15
+# Long enough for idle parts; a task that is cut off here is run again and gives the same rows.
+STOP_WAIT_SECONDS = 8
 Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 # Airflow's tasks wait for a person without a triggerer (state `awaiting_input`), so `make run` does without one.
