@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 
 import polars as pl
 import pytest
 
 from barometer.lake import open_lake
+from barometer.ops.api import TaskState
 from barometer.ops.approval import APPROVE, REJECT
 from barometer.ops.embedded import Airflow
-from barometer.ops.follow import Run, failure_in_words, follow, wait_for_question
+from barometer.ops.follow import Run, failure_in_words, follow, settled_tasks, wait_for_question
 from barometer.ops.home import ADMIN_USER
 from barometer.settings import Settings
 from tests.fault.nights import CITY, HISTORY, LAST, deliver
@@ -22,10 +24,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.xdi
 WAITS_AT_LEAST_SECONDS = 5
 
 
-def states(started: Airflow, run: Run) -> dict[str, set[str | None]]:
-    """States of a run's task instances, by task."""
+def by_task(tasks: Iterable[TaskState]) -> dict[str, set[str | None]]:
+    """States of task instances, by task."""
     found: dict[str, set[str | None]] = {}
-    for task in started.admin.tasks(run.dag_id, run.run_id):
+    for task in tasks:
         found.setdefault(task.task_id, set()).add(task.state)
     return found
 
@@ -47,7 +49,7 @@ def test_the_night_waits_for_a_person_and_publishes_nothing_meanwhile(
     started: Airflow, settings: Settings, asked: Run
 ) -> None:
     time.sleep(WAITS_AT_LEAST_SECONDS)
-    now = states(started, asked)
+    now = by_task(started.admin.tasks(asked.dag_id, asked.run_id))
     assert now["approve"] == {"awaiting_input"}
     assert now["draft_release"] == {"success"}
     assert now["publish"] == {None}
@@ -56,48 +58,55 @@ def test_the_night_waits_for_a_person_and_publishes_nothing_meanwhile(
     assert releases(settings) == []
 
 
-def test_a_yes_publishes_in_the_name_of_who_said_it(started: Airflow, settings: Settings, asked: Run) -> None:
+@pytest.fixture(scope="module")
+def published(started: Airflow, asked: Run) -> Run:
+    """The history's night, answered with a yes and ended."""
     started.admin.answer(asked.dag_id, asked.run_id, "approve", APPROVE)
     assert finish(started, asked) == "success"
-    (release,) = releases(settings)
+    return asked
+
+
+def test_a_yes_publishes_in_the_name_of_who_said_it(settings: Settings, published: Run) -> None:
+    release = releases(settings)[0]
+    assert published.dag_id == f"nightly_{CITY}"
     approval = json.loads((release / "manifest.json").read_text("utf-8"))["approval"]
     assert approval["approved_by"] == ADMIN_USER
     assert not approval["is_stand_in"]
 
 
-def test_sources_and_shards_were_mapped_and_every_task_succeeded(started: Airflow, asked: Run) -> None:
-    tasks = started.admin.tasks(asked.dag_id, asked.run_id)
+def test_sources_and_shards_were_mapped_and_every_task_succeeded(started: Airflow, published: Run) -> None:
+    tasks = settled_tasks(started.admin, published)
     assert {task.state for task in tasks} == {"success"}
     assert len([task for task in tasks if task.task_id == "ingest" and task.map_index >= 0]) == 6
     assert [task for task in tasks if task.task_id == "classify" and task.map_index >= 0]
 
 
-def test_the_assets_of_the_lake_were_updated(started: Airflow, asked: Run) -> None:
-    assert asked.dag_id
+def test_the_assets_of_the_lake_were_updated(started: Airflow, published: Run) -> None:
+    assert published.dag_id
     events = started.admin.asset_events()
     assert any(f"{CITY}/estimates" in event or f"{CITY}.estimates" in event for event in events)
 
 
-def test_the_run_left_its_report(settings: Settings, asked: Run) -> None:
-    assert asked.dag_id
+def test_the_run_left_its_report(settings: Settings, published: Run) -> None:
+    assert published.dag_id
     report = settings.runs / CITY / f"{CITY}-{HISTORY}" / "report.md"
     assert "All is well" in report.read_text("utf-8")
 
 
-def test_a_no_publishes_nothing(started: Airflow, settings: Settings, asked: Run) -> None:
-    assert asked.dag_id
+def test_a_no_publishes_nothing(started: Airflow, settings: Settings, published: Run) -> None:
+    assert published.dag_id
     before = releases(settings)
     deliver(settings.home, LAST)
     run = started.start_night(CITY, LAST)
     wait_for_question(started.admin, run, check=started.check, timeout_seconds=NIGHT_SECONDS)
     started.admin.answer(run.dag_id, run.run_id, "approve", REJECT)
     finish(started, run)
-    assert states(started, run)["publish"] <= {"skipped", "upstream_failed"}
+    assert by_task(settled_tasks(started.admin, run))["publish"] <= {"skipped", "upstream_failed"}
     assert releases(settings) == before
 
 
-def test_both_nights_stand_in_the_ledger_and_balance(settings: Settings, asked: Run) -> None:
-    assert asked.dag_id
+def test_both_nights_stand_in_the_ledger_and_balance(settings: Settings, published: Run) -> None:
+    assert published.dag_id
     ledger = open_lake(settings, CITY).read("ledger").collect()
     ended = ledger.select(pl.sum_horizontal("written", "duplicate", "quarantined", "removed")).to_series()
     assert {HISTORY, LAST} <= set(ledger["night"])
