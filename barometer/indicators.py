@@ -22,7 +22,7 @@ WHOLE_CITY = "city"
 
 _CONFIGURING = (".yaml", ".csv", ".geojson")
 
-Signal = Literal["posts", "answers", "reports", "observations", "counts"]
+Signal = Literal["posts", "answers", "reports", "observations", "counts", "combined"]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -129,8 +129,36 @@ class CountRate(_Strict):
     absent_means: Literal["zero", "not_collected"]
 
 
+class Nowcast(_Strict):
+    """A survey indicator (`of`) brought up to the week by the signals that earned their weight in back-tests."""
+
+    kind: Literal["nowcast"]
+    of: Identifier
+
+
+class CompositeScore(_Strict):
+    """Several survey indicators in one score, 0 (every part at its scale's worst end) to 100 (at its best).
+
+    `parts`: indicator id -> weight, relative to each other. Goalposts are the ends of each part's own scale, turned
+    round where a higher value means less trust, so that a score never depends on which other neighbourhoods there are.
+    """
+
+    kind: Literal["composite"]
+    parts: dict[Identifier, Annotated[float, Field(gt=0)]] = Field(min_length=2)
+    aggregation: Literal["arithmetic", "geometric", "harmonic"] = "arithmetic"
+
+
 Measure = Annotated[
-    AnswerMean | AnswerShare | AnswerScale | VoiceShare | RatingMean | ObservedRate | ObservedShare | CountRate,
+    AnswerMean
+    | AnswerShare
+    | AnswerScale
+    | VoiceShare
+    | RatingMean
+    | ObservedRate
+    | ObservedShare
+    | CountRate
+    | Nowcast
+    | CompositeScore,
     Field(discriminator="kind"),
 ]
 _SIGNAL_OF_KIND: dict[str, Signal] = {
@@ -142,7 +170,10 @@ _SIGNAL_OF_KIND: dict[str, Signal] = {
     "observed_rate": "observations",
     "observed_share": "observations",
     "count_rate": "counts",
+    "nowcast": "combined",
+    "composite": "combined",
 }
+_METHODS = {"answers": "direct", "posts": "uncorrected", "reports": "mean"}
 
 
 class Scale(_Strict):
@@ -182,20 +213,28 @@ class Indicator(_Strict):
 
     @property
     def method(self) -> str:
-        """How a value of this indicator is made (`method` of the row contract)."""
-        return {"answers": "direct", "posts": "uncorrected", "reports": "mean"}.get(self.signal, "rate")
+        """How a value of this indicator is made (`method` of the row contract), unless its cell says otherwise."""
+        return self.measure.kind if self.signal == "combined" else _METHODS.get(self.signal, "rate")
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        """Ids of the survey indicators it is made from; none for what is worked out from rows."""
+        if isinstance(self.measure, Nowcast):
+            return (self.measure.of,)
+        return tuple(self.measure.parts) if isinstance(self.measure, CompositeScore) else ()
 
     @property
     def is_share(self) -> bool:
         """The value is a proportion of the people behind it."""
-        return self.measure.kind in ("answer_share", "voice_share", "observed_share")
+        is_of_share = self.measure.kind == "nowcast" and self.unit == "share"
+        return is_of_share or self.measure.kind in ("answer_share", "voice_share", "observed_share")
 
     @model_validator(mode="after")
     def _fits_its_measure(self) -> Indicator:
         if _SIGNAL_OF_KIND[self.measure.kind] != self.signal:
             raise ValueError(f"measure {self.measure.kind} needs signal {_SIGNAL_OF_KIND[self.measure.kind]}")
-        if (self.period == "wave") != (self.signal == "answers"):
-            raise ValueError("period must be wave for answers, and calendar_weeks for every other signal")
+        if (self.period == "wave") != (self.signal == "answers" or self.measure.kind == "composite"):
+            raise ValueError("period must be wave for answers and composites, and calendar_weeks for everything else")
         if self.is_share and (self.scale.minimum, self.scale.maximum) != (0.0, 1.0):
             raise ValueError("a share has the scale 0 to 1")
         if self.signal in ("answers", "reports") and self.scale.maximum is None:
@@ -223,6 +262,15 @@ class Indicators(_Strict):
         repeated = sorted({name for name in ids if ids.count(name) > 1})
         if repeated:
             raise ValueError(f"indicator ids used twice: {', '.join(repeated)}")
+        return self
+
+    @model_validator(mode="after")
+    def _rest_on_survey_indicators(self) -> Indicators:
+        surveyed = {indicator.id for indicator in self.indicators if indicator.signal == "answers"}
+        for indicator in self.indicators:
+            strangers = sorted(set(indicator.rests_on) - surveyed)
+            if strangers:
+                raise ValueError(f"indicator {indicator.id} rests on {', '.join(strangers)}, no indicator of answers")
         return self
 
     @cached_property

@@ -15,7 +15,7 @@ import polars as pl
 import svy
 
 from barometer.city import City
-from barometer.estimate.cells import CELL_SCHEMA, PLACE, Cells, as_floats, to_cells, with_interval, withhold
+from barometer.estimate.cells import CELL_KEY, CELL_SCHEMA, PLACE, Cells, as_floats, to_cells, with_interval, withhold
 from barometer.estimate.intervals import Array, Interval, logit_t, mean_t, wilson
 from barometer.estimate.periods import PERIOD
 from barometer.estimate.reliability import intra_area_correlation, spearman_brown
@@ -57,17 +57,39 @@ def estimate_answers(
     indicators: Sequence[Indicator],
     periods: pl.DataFrame,
 ) -> Cells:
-    """Direct estimates of every indicator, neighbourhood and wave, and of the whole city.
+    """Direct estimates of every indicator, neighbourhood and wave, and of the whole city, as far as each may be shown.
+
+    Arguments as for `direct_answers`; `periods`: PERIODS_SCHEMA rows.
+    """
+    found = direct_answers(respondents, answers, city=city, indicators=indicators)
+    return Cells(found=gated(found, city=city, indicators=indicators), periods=periods)
+
+
+def direct_answers(
+    respondents: pl.DataFrame, answers: pl.DataFrame, *, city: City, indicators: Sequence[Indicator]
+) -> pl.DataFrame:
+    """CELL_SCHEMA: every place anybody answered in, with its value however few they are; models learn from all of them.
 
     `respondents`: rows of the table with day, period_start, period_end (of their wave). `answers`: rows of the table.
-    A neighbourhood's value is withheld as `too_few` where fewer respondents than the indicator's minimum answered or
-    the reliability is below the city's threshold, and as `not_converged` where no weights meet the city's margins.
+    Only where no weights meet the city's margins is a value withheld, as `not_converged`.
     """
     scored = _with_scores(respondents.filter(pl.col("weight") > 0), answers, indicators)
     fielded = scored.partition_by(PERIOD, maintain_order=True)
     weighted = [(wave.select(PERIOD).row(0), _weigh(wave, city)) for wave in fielded]
     frames = [_estimate_one(scored, weighted, indicator=indicator, city=city) for indicator in indicators]
-    return Cells(found=pl.concat([to_cells(pl.DataFrame(schema=CELL_SCHEMA)), *frames]), periods=periods)
+    return pl.concat([to_cells(pl.DataFrame(schema=CELL_SCHEMA)), *frames])
+
+
+def gated(cells: pl.DataFrame, *, city: City, indicators: Sequence[Indicator]) -> pl.DataFrame:
+    """Direct cells, those that say too little withheld.
+
+    `too_few`: fewer respondents than the indicator's or the city's minimum, or, in a neighbourhood, a reliability below
+    the city's threshold.
+    """
+    least = {indicator.id: max(indicator.minimum_n, city.thresholds.minimum_n) for indicator in indicators}
+    is_few = pl.col("n") < pl.col("indicator").replace_strict(least, return_dtype=pl.Int64)
+    is_unreliable = (pl.col("geography") != WHOLE_CITY) & (pl.col("reliability") < city.thresholds.reliability)
+    return withhold(cells, where=is_few | is_unreliable, reason="too_few")
 
 
 def _with_scores(respondents: pl.DataFrame, answers: pl.DataFrame, indicators: Sequence[Indicator]) -> pl.DataFrame:
@@ -181,23 +203,20 @@ def _estimate_one(
     ]
     if not frames:
         return to_cells(pl.DataFrame(schema=CELL_SCHEMA))
-    return _gated(pl.concat(frames), icc=icc, indicator=indicator, city=city)
+    return _with_reliability(pl.concat(frames), icc=icc, indicator=indicator)
 
 
-def _gated(domains: pl.DataFrame, *, icc: float, indicator: Indicator, city: City) -> pl.DataFrame:
-    """Cells with their reliability; those that say too little are withheld."""
+def _with_reliability(domains: pl.DataFrame, *, icc: float, indicator: Indicator) -> pl.DataFrame:
+    """Cells with their reliability (none for the whole city); those without sound weights are withheld."""
     reliability = pl.Series("reliability", spearman_brown(effective_n=as_floats(domains, "effective_n"), icc=icc))
-    is_local = pl.col("geography") != WHOLE_CITY
     cells = domains.with_columns(reliability, indicator=pl.lit(indicator.id)).with_columns(
-        reliability=pl.when(is_local).then("reliability"),
-        missing_reason=pl.when(~pl.col("is_converged")).then(pl.lit("not_converged")),
+        reliability=pl.when(pl.col("geography") != WHOLE_CITY).then("reliability")
     )
-    is_unreliable = is_local & (pl.col("reliability") < city.thresholds.reliability)
-    is_few = pl.col("n") < max(indicator.minimum_n, city.thresholds.minimum_n)
-    empty_if_failed = [
-        pl.when("is_converged").then(pl.col(name)).alias(name) for name in ("value", "standard_error", "lower", "upper")
-    ]
-    return withhold(to_cells(cells.with_columns(empty_if_failed)), where=is_few | is_unreliable, reason="too_few")
+    failed = cells.filter(~pl.col("is_converged"))
+    sound = to_cells(cells.filter("is_converged"))
+    return pl.concat([sound, withhold(to_cells(failed), where=pl.lit(value=True), reason="not_converged")]).sort(
+        CELL_KEY
+    )
 
 
 def _estimate_wave(wave: Weighted, *, indicator: Indicator, city: City) -> pl.DataFrame:

@@ -23,13 +23,22 @@ SUPPRESSED = "suppressed"
 # Practitioners and observers speak of an area, not of themselves: three keep any two from working out the third.
 MINIMUM_RATERS = 3
 SHOWN_DECIMALS = 3
-_MINIMUM = {"answers": MINIMUM_PERSONS, "posts": MINIMUM_PERSONS, "reports": MINIMUM_RATERS}
+_MINIMUM = {
+    "answers": MINIMUM_PERSONS,
+    "posts": MINIMUM_PERSONS,
+    "combined": MINIMUM_PERSONS,
+    "reports": MINIMUM_RATERS,
+}
 _COVERAGE_MINIMUM = {**_MINIMUM, "observations": MINIMUM_RATERS}
-_PERSONS_ROUNDED = ("answers", "posts")
+_PERSONS_ROUNDED = ("answers", "posts", "combined")
+# How a value can be made without the answers given in its own area: where fewer than the least answered there, a model
+# is fitted as if nobody had, so its value tells nothing of them (barometer/estimate/borrow.py).
+MODELLED = ("model", "nowcast", "composite")
 
 _PERIOD = ("period_start", "period_end")
 _FAMILY = ("indicator", *_PERIOD)
 _NUMBERS = ("value", "standard_error", "lower", "upper", "reliability")
+_COUNTS = ("n", "effective_n")
 EVERYONE = "all"
 
 
@@ -51,7 +60,8 @@ def protect_estimates(
     """Estimates as they may be shown: small cells and their helpers withheld, numbers and counts of people rounded.
 
     `rows`: table `estimates`; `signals`: indicator -> signal. Withheld cells keep no number at all, whatever reason
-    they had. Raises `ReleaseRefused` when a withheld cell could still be worked out.
+    they had; but a small cell whose value a model made without its own answers keeps that value, and loses its counts.
+    Raises `ReleaseRefused` when a withheld cell could still be worked out.
     """
     limits = _limits(_MINIMUM, minimum_persons)
     families = rows.partition_by(_FAMILY, as_dict=True, maintain_order=True)
@@ -63,7 +73,8 @@ def protect_estimates(
     ]
     marked = _mark(rows, hidden, (*_FAMILY, "area"))
     is_people = pl.col("indicator").replace_strict(signals, return_dtype=pl.String).is_in(_PERSONS_ROUNDED)
-    return _show(marked, is_people)
+    rests_on_others = is_people & pl.col("method").is_in(MODELLED) & (pl.col("n") < limits["answers"])
+    return _show(marked, is_people, rests_on_others & pl.col("value").is_not_null())
 
 
 def _limits(minimum: Mapping[str, int], minimum_persons: int) -> dict[str, int]:
@@ -105,8 +116,9 @@ def _former_of(key: tuple[Any, ...], family: pl.DataFrame, former: FormerRelease
     is_family = pl.all_horizontal([pl.col(name) == value for name, value in zip(_FAMILY, key, strict=True)])
     exact, published = former.exact.filter(is_family), former.published.filter(is_family)
     same = family.join(exact, on=["area", "n", "value"], how="semi", nulls_equal=True)
+    has_no_count = pl.col("missing_reason").eq_missing(SUPPRESSED) | pl.col("n").is_null()
     return Former(
-        withheld=frozenset(published.filter(pl.col("missing_reason") == SUPPRESSED)["area"].to_list()),
+        withheld=frozenset(published.filter(has_no_count)["area"].to_list()),
         unchanged=frozenset(same["area"].to_list()) & frozenset(published["area"].to_list()),
     )
 
@@ -119,19 +131,22 @@ def _mark(rows: pl.DataFrame, hidden: Iterable[tuple[Any, ...]], key: tuple[str,
     ).with_columns(pl.col("is_withheld").fill_null(value=False))
 
 
-def _show(rows: pl.DataFrame, is_people: pl.Expr) -> pl.DataFrame:
-    """Empty the withheld cells; round the others."""
+def _show(rows: pl.DataFrame, is_people: pl.Expr, rests_on_others: pl.Expr) -> pl.DataFrame:
+    """Empty the withheld cells, of those that rest on others only the counts; round the others."""
+    is_emptied = pl.col("is_withheld") & ~rests_on_others
     shown = rows.with_columns(
         *(pl.col(name).round(SHOWN_DECIMALS) for name in _NUMBERS),
         n=pl.when(is_people).then(_rounded(pl.col("n"))).otherwise(pl.col("n")),
         effective_n=pl.when(is_people & (pl.col("effective_n") >= MINIMUM_PERSONS))
         .then(_rounded(pl.col("effective_n").round().cast(pl.Int64)).cast(pl.Float64))
         .otherwise(pl.col("effective_n").round(1)),
+        is_emptied=is_emptied,
     )
     return shown.with_columns(
-        *(pl.when("is_withheld").then(None).otherwise(name).alias(name) for name in (*_NUMBERS, "n", "effective_n")),
-        missing_reason=pl.when("is_withheld").then(pl.lit(SUPPRESSED)).otherwise("missing_reason"),
-    ).drop("is_withheld")
+        *(pl.when("is_emptied").then(None).otherwise(name).alias(name) for name in _NUMBERS),
+        *(pl.when("is_withheld").then(None).otherwise(name).alias(name) for name in _COUNTS),
+        missing_reason=pl.when("is_emptied").then(pl.lit(SUPPRESSED)).otherwise("missing_reason"),
+    ).drop("is_withheld", "is_emptied")
 
 
 def _rounded(count: pl.Expr) -> pl.Expr:

@@ -25,7 +25,8 @@ METHODS = {
     "rate": "counts set against time or population",
     "model": "statistical model that borrows strength from other areas",
     "prevalence": "share of people heard in public posts, corrected for the language model's errors",
-    "composite": "several indicators combined",
+    "composite": "several survey indicators combined",
+    "nowcast": "the last survey, brought up to date by the signals that proved to foretell it",
 }
 DIMENSIONS = {
     "people": "Trust between people",
@@ -41,6 +42,7 @@ DIRECTIONS = {
 }
 VOICES = {
     "answers": "people answered",
+    "combined": "people answered",
     "posts": "people heard",
     "reports": "ratings",
     "observations": "observation sessions",

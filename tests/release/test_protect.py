@@ -48,6 +48,37 @@ def test_ten_people_are_enough(persons: int, is_shown: bool) -> None:
     assert (shown(published, "value")["a"] is not None) is is_shown
 
 
+@pytest.mark.parametrize("method", ["model", "nowcast", "composite"])
+def test_a_value_made_without_its_own_answers_stays_and_its_counts_go(method: str) -> None:
+    """Given an area of four answers that a model left out, its value may be read and the four may not be counted."""
+    frame = estimates({"a": 4, "b": 30, "c": 40, "d": 50}, method=method)
+    published = protect_estimates(frame, signals=SIGNALS)
+    row = published.row(by_predicate=pl.col("area") == "a", named=True)
+    assert row["value"] == 0.512
+    assert (row["n"], row["effective_n"], row["missing_reason"]) == (None, None, None)
+
+
+def test_the_cover_of_such_a_count_is_withheld_like_any_other() -> None:
+    frame = estimates({"a": 4, "b": 30, "c": 40, "d": 50}, method="model")
+    cover = protect_estimates(frame, signals=SIGNALS).filter(pl.col("area") == "b")
+    assert cover.select(NUMBERS).null_count().row(0) == (1,) * len(NUMBERS)
+    assert cover["missing_reason"].to_list() == [SUPPRESSED]
+
+
+@pytest.mark.parametrize("method", ["direct", "prevalence", "uncorrected"])
+def test_a_small_cell_of_its_own_answers_keeps_nothing(method: str) -> None:
+    published = protect_estimates(estimates({"a": 4, "b": 30, "c": 40}, method=method), signals=SIGNALS)
+    assert shown(published, "value")["a"] is None
+
+
+def test_a_count_hidden_before_counts_as_hidden_before() -> None:
+    """Given the same rows in two releases, what was hidden stays hidden, although its value was never withheld."""
+    frame = estimates({"a": 4, "b": 30, "c": 40, "d": 50}, method="model")
+    first = protect_estimates(frame, signals=SIGNALS)
+    again = protect_estimates(frame, signals=SIGNALS, former=FormerRelease(published=first, exact=frame))
+    assert again.equals(first)
+
+
 def test_what_is_shown_is_rounded() -> None:
     published = protect_estimates(estimates({"a": 13, "b": 41}), signals=SIGNALS)
     assert shown(published) == {"a": 15, "b": 40, "sample": 55}

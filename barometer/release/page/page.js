@@ -34,7 +34,7 @@
   }
 
   function isOfPeople(indicator) {
-    return indicator.signal === "answers" || indicator.signal === "posts";
+    return ["answers", "posts", "combined"].includes(indicator.signal);
   }
 
   function people(n, indicator) {
