@@ -396,7 +396,7 @@ _ESTIMATES = Table(
         Column("n", pl.Int64, "respondents, authors, reports or sessions behind it", "count"),
         Column("effective_n", pl.Float64, "size of the simple random sample that would be as informative", "count"),
         Column("reliability", pl.Float64, "share of variance between areas that is signal", "0-1", nullable=True),
-        Column("method", pl.String, "direct, uncorrected, mean, rate, model, prevalence, composite"),
+        Column("method", pl.String, "direct, model, uncorrected, prevalence, mean, rate, nowcast, composite"),
         Column("missing_reason", pl.String, "why there is no value: " + ", ".join(MISSING_REASONS), nullable=True),
         _SYNTHETIC,
         Column("run_id", pl.String, "nightly run that issued it"),
@@ -424,6 +424,96 @@ _COVERAGE = Table(
         _SYNTHETIC,
     ),
     key=("city", "geography", "area", "period_start", "period_end", "signal", "group", "night"),
+    partition=("night",),
+)
+
+_OF_INDICATOR = (
+    _NIGHT,
+    _ESTIMATE_PLACE[0],
+    Column("indicator", pl.String, "indicator id (configs/indicators.yaml)"),
+)
+_SPAN = (
+    Column("period_start", pl.Date, "first day of the period"),
+    Column("period_end", pl.Date, "last day of the period"),
+)
+
+_SKILL = Table(
+    "skill",
+    "What each signal adds to the last survey: how much better it foretold the next wave, and the weight it earned.",
+    (
+        *_OF_INDICATOR,
+        Column("signal", pl.String, "indicator of posts, reports, observations or counts that was tried"),
+        Column(
+            "skill",
+            pl.Float64,
+            "1 - MSE with the signal / MSE of the last survey carried forward, in back-tests",
+            nullable=True,
+        ),
+        Column("lower", pl.Float64, "lower end of the 95 % interval of skill", nullable=True),
+        Column("upper", pl.Float64, "upper end of the 95 % interval of skill", nullable=True),
+        Column("origins", pl.Int64, "waves foretold", "count"),
+        Column("areas", pl.Int64, "neighbourhoods in which they were", "count"),
+        Column("weight", pl.Float64, "share of its own movement the signal may add; 0 where skill is not shown", "0-1"),
+        Column("verdict", pl.String, "the same in words"),
+        _SYNTHETIC,
+    ),
+    key=("city", "indicator", "signal", "night"),
+    partition=("night",),
+)
+
+_ALERTS = Table(
+    "alerts",
+    "Changes beyond chance, few, with what moved along and what an official might do first.",
+    (
+        *_OF_INDICATOR,
+        *_ESTIMATE_PLACE[1:],
+        *_SPAN,
+        Column("direction", pl.String, "up, down"),
+        Column("change", pl.Float64, "change since the level before, in the indicator's unit"),
+        Column("lower", pl.Float64, "lower end of the 95 % interval of the change"),
+        Column("upper", pl.Float64, "upper end of the 95 % interval of the change"),
+        Column("evidence", pl.Float64, "e-value: how many times likelier than if nothing had changed", "ratio"),
+        Column("first_seen", pl.Date, "last day of the period in which it was first seen"),
+        Column("moved_with", pl.List(pl.String), "what moved along: other indicators of the same place"),
+        Column("message", pl.String, "what moved and how sure, in words"),
+        Column("advice", pl.String, "what an official might do first"),
+        _SYNTHETIC,
+    ),
+    key=("city", "indicator", "geography", "area", "period_end", "night"),
+    partition=("night",),
+)
+
+_CLUSTERS = Table(
+    "clusters",
+    "Where like neighbourhoods lie together: local Moran statistics, and the global one in the row of the whole city.",
+    (
+        *_OF_INDICATOR,
+        *_ESTIMATE_PLACE[1:],
+        *_SPAN,
+        Column("moran_i", pl.Float64, "Moran's I, global or local"),
+        Column("quadrant", pl.String, "high-high, low-low, high-low, low-high; none where not significant or global"),
+        Column("p_value", pl.Float64, "from random permutations of the values over the map", "0-1"),
+        Column("is_significant", pl.Boolean, "survives control of the false discovery rate"),
+        _SYNTHETIC,
+    ),
+    key=("city", "indicator", "geography", "area", "period_end", "night"),
+    partition=("night",),
+)
+
+_SENSITIVITY = Table(
+    "sensitivity",
+    "How far each choice behind a composite moves it: Sobol indices, the mean over neighbourhoods.",
+    (
+        *_OF_INDICATOR,
+        *_SPAN,
+        Column("assumption", pl.String, "what was varied: errors of the parts, weights, normalisation, aggregation"),
+        Column("first_order", pl.Float64, "share of variance it accounts for by itself", "0-1"),
+        Column("first_order_error", pl.Float64, "half width of its 95 % interval"),
+        Column("total", pl.Float64, "share of variance it has any part in", "0-1"),
+        Column("total_error", pl.Float64, "half width of its 95 % interval"),
+        _SYNTHETIC,
+    ),
+    key=("city", "indicator", "period_end", "assumption", "night"),
     partition=("night",),
 )
 
@@ -542,6 +632,10 @@ TABLES: dict[str, Table] = {
         _COUNTS,
         _ESTIMATES,
         _COVERAGE,
+        _SKILL,
+        _ALERTS,
+        _CLUSTERS,
+        _SENSITIVITY,
         _QUARANTINE,
         _LEDGER,
         _CURSORS,

@@ -11,11 +11,20 @@ from hypothesis import HealthCheck, settings
 
 from barometer.lake import Lake
 from barometer.settings import PROJECT, Settings
+from tests.sharing_out import ByScope, longest_first
 
 settings.register_profile(
     "barometer", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 settings.load_profile("barometer")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByScope:
+    return ByScope(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = [items[place] for place in longest_first([item.nodeid for item in items])]
 
 
 @pytest.fixture(scope="session")

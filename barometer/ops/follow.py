@@ -30,7 +30,6 @@ WORDS = {
     "run_report": "wrote the run report",
 }
 _INGEST = "ingest"
-_SETTLES_WITHIN_SECONDS = 10.0
 _ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 _MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]"}
 
@@ -66,31 +65,15 @@ def follow(
     while time.monotonic() < end:
         check()
         state = api.run_state(run.dag_id, run.run_id)
-        has_ended = state in ("success", "failed")
-        tasks = settled_tasks(api, run) if has_ended else api.tasks(run.dag_id, run.run_id)
-        for line in _news(tasks, said):
+        for line in _news(api.tasks(run.dag_id, run.run_id), said):
             say(line)
-        if has_ended:
+        if state in ("success", "failed"):
             return state
         if on_question:
             for task_id in api.open_questions(run.dag_id, run.run_id):
                 on_question(task_id)
         time.sleep(POLL_SECONDS)
     raise NightFailed(f"run {run.run_id} has not ended after {timeout_seconds:.0f} seconds; its tasks wait or hang")
-
-
-def settled_tasks(api: AirflowApi, run: Run, *, within_seconds: float = _SETTLES_WITHIN_SECONDS) -> list[TaskState]:
-    """Every task instance of a run that has ended; as they stand after `within_seconds` where some never end.
-
-    On SQLite a pooled connection of Airflow's API can answer from before the last commits, so the question is put again
-    until no task is under way in the answer.
-    """
-    end = time.monotonic() + within_seconds
-    tasks = api.tasks(run.dag_id, run.run_id)
-    while not _has_ended(tasks) and time.monotonic() < end:
-        time.sleep(POLL_SECONDS)
-        tasks = api.tasks(run.dag_id, run.run_id)
-    return tasks
 
 
 def wait_for_question(api: AirflowApi, run: Run, *, check: Callable[[], None], timeout_seconds: float) -> str:
@@ -117,7 +100,7 @@ def in_words(task_id: str, tasks: int) -> str:
 
 def failure_in_words(api: AirflowApi, run: Run, logs: Path) -> str:
     """The first failed task of a run, the one line that says why, and the log that has the rest."""
-    failed = [task for task in settled_tasks(api, run) if task.state == "failed"]
+    failed = [task for task in api.tasks(run.dag_id, run.run_id) if task.state == "failed"]
     if not failed:
         return f"run {run.run_id} failed before any task did; see {logs / 'scheduler.log'}"
     log = task_log(logs, run, failed[0])

@@ -15,7 +15,7 @@ import zstandard
 from barometer.ledger import Counts
 from tests.fault.nights import CITY, LAST, all_tables, run_night
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("nights")]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
 HUGE_LINE_BYTES = 50 * 1024 * 1024
 

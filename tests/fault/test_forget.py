@@ -21,7 +21,7 @@ from barometer.settings import Settings
 from barometer.tables import TABLES
 from tests.fault.nights import CITY, HISTORY, LAST, lake_bytes, lake_of, run_night
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("nights")]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)

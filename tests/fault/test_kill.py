@@ -10,7 +10,7 @@ import pytest
 
 from tests.fault.nights import LAST, all_tables, kill_night, lake_bytes, run_night, writes_of
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("nights")]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
 # Ten points over the night's writes, as a share of their number, and at each moment of a write.
 POINTS = [

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 from barometer.settings import PROJECT
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("nights")]
+pytestmark = [pytest.mark.timeout(300)]
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 

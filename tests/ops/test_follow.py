@@ -12,7 +12,6 @@ from barometer.ops.follow import (
     follow,
     in_words,
     reason_in,
-    settled_tasks,
     task_log,
     wait_for_question,
 )
@@ -86,31 +85,6 @@ def test_what_never_started_is_not_told() -> None:
     assert state == "failed"
     assert ["found language" in lines[0], "published" in lines[1]] == [True, True]
     assert len(lines) == 2
-
-
-class AnswersLate:
-    """Its first answers about a run that has ended are from before its end."""
-
-    def __init__(self, stale: int) -> None:
-        self.stale = stale
-
-    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
-        self.stale -= 1
-        is_stale = self.stale >= 0
-        return [
-            a_task("approve", "awaiting_input" if is_stale else "success"),
-            a_task("publish", None if is_stale else "success"),
-        ]
-
-
-def test_an_answer_from_before_the_end_is_not_believed() -> None:
-    tasks = settled_tasks(AnswersLate(stale=3), RUN)  # type: ignore[arg-type]
-    assert {task.state for task in tasks} == {"success"}
-
-
-def test_tasks_that_never_end_are_given_as_they_stand() -> None:
-    tasks = settled_tasks(AnswersLate(stale=10**9), RUN, within_seconds=0.05)  # type: ignore[arg-type]
-    assert [task.state for task in tasks] == ["awaiting_input", None]
 
 
 def test_an_open_question_is_handed_on() -> None:

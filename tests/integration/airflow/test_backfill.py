@@ -17,7 +17,7 @@ from barometer.settings import Settings
 from tests.fault.nights import CITY, HISTORY
 from tests.integration.airflow.conftest import NIGHT_SECONDS, releases
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DAG_ID = f"nightly_{CITY}"
 

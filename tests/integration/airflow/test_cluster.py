@@ -21,7 +21,7 @@ from barometer.settings import Settings
 from tests.fault.nights import CITY, HISTORY
 from tests.integration.airflow.conftest import NIGHT_SECONDS, needs, releases
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 USER = "airflow"
 STARTS_WITHIN_SECONDS = 60

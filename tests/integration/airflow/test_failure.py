@@ -9,14 +9,14 @@ import pytest
 
 from barometer.ops.api import TaskState
 from barometer.ops.embedded import Airflow, airflow
-from barometer.ops.follow import Run, failure_in_words, follow, settled_tasks
+from barometer.ops.follow import Run, failure_in_words, follow
 from barometer.ops.home import AirflowHome
 from barometer.ops.processes import free_port
 from barometer.settings import Settings
 from tests.fault.nights import CITY, HISTORY
 from tests.integration.airflow.conftest import NIGHT_SECONDS, releases
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def failed(without_models: Airflow) -> Run:
 
 
 def tasks_of(started: Airflow, run: Run, task_id: str) -> list[TaskState]:
-    return [task for task in settled_tasks(started.admin, run) if task.task_id == task_id]
+    return [task for task in started.admin.tasks(run.dag_id, run.run_id) if task.task_id == task_id]
 
 
 def test_what_somebody_must_mend_is_not_tried_again(without_models: Airflow, failed: Run) -> None:

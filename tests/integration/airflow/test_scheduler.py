@@ -13,13 +13,13 @@ from barometer.lake import open_lake
 from barometer.ops.api import TaskState
 from barometer.ops.approval import APPROVE, REJECT
 from barometer.ops.embedded import Airflow
-from barometer.ops.follow import Run, failure_in_words, follow, settled_tasks, wait_for_question
+from barometer.ops.follow import Run, failure_in_words, follow, wait_for_question
 from barometer.ops.home import ADMIN_USER
 from barometer.settings import Settings
 from tests.fault.nights import CITY, HISTORY, LAST, deliver
 from tests.integration.airflow.conftest import NIGHT_SECONDS, releases
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 WAITS_AT_LEAST_SECONDS = 5
 
@@ -75,7 +75,7 @@ def test_a_yes_publishes_in_the_name_of_who_said_it(settings: Settings, publishe
 
 
 def test_sources_and_shards_were_mapped_and_every_task_succeeded(started: Airflow, published: Run) -> None:
-    tasks = settled_tasks(started.admin, published)
+    tasks = started.admin.tasks(published.dag_id, published.run_id)
     assert {task.state for task in tasks} == {"success"}
     assert len([task for task in tasks if task.task_id == "ingest" and task.map_index >= 0]) == 6
     assert [task for task in tasks if task.task_id == "classify" and task.map_index >= 0]
@@ -101,7 +101,7 @@ def test_a_no_publishes_nothing(started: Airflow, settings: Settings, published:
     wait_for_question(started.admin, run, check=started.check, timeout_seconds=NIGHT_SECONDS)
     started.admin.answer(run.dag_id, run.run_id, "approve", REJECT)
     finish(started, run)
-    assert by_task(settled_tasks(started.admin, run))["publish"] <= {"skipped", "upstream_failed"}
+    assert by_task(started.admin.tasks(run.dag_id, run.run_id))["publish"] <= {"skipped", "upstream_failed"}
     assert releases(settings) == before
 
 
