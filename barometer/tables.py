@@ -502,15 +502,15 @@ _CLUSTERS = Table(
 
 _SENSITIVITY = Table(
     "sensitivity",
-    "How far each choice behind a composite moves it: Sobol indices, the mean over neighbourhoods.",
+    "How far each choice behind a composite moves its neighbourhoods' ranks: Sobol indices of the mean shift in rank.",
     (
         *_OF_INDICATOR,
         *_SPAN,
         Column("assumption", pl.String, "what was varied: errors of the parts, weights, normalisation, aggregation"),
-        Column("first_order", pl.Float64, "share of variance it accounts for by itself", "0-1"),
-        Column("first_order_error", pl.Float64, "half width of its 95 % interval"),
-        Column("total", pl.Float64, "share of variance it has any part in", "0-1"),
-        Column("total_error", pl.Float64, "half width of its 95 % interval"),
+        Column("first_order", pl.Float64, "share of variance it accounts for by itself", "0-1", nullable=True),
+        Column("first_order_error", pl.Float64, "half width of its 95 % interval", nullable=True),
+        Column("total", pl.Float64, "share of variance it has any part in", "0-1", nullable=True),
+        Column("total_error", pl.Float64, "half width of its 95 % interval", nullable=True),
         _SYNTHETIC,
     ),
     key=("city", "indicator", "period_end", "assumption", "night"),

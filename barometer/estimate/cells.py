@@ -34,6 +34,7 @@ CELL_SCHEMA: dict[str, pl.DataType] = {
     "effective_n": pl.Float64(),
     "reliability": pl.Float64(),
     "missing_reason": pl.String(),
+    "method": pl.String(),
     "model_version": pl.String(),
 }
 PERIODS_SCHEMA: dict[str, pl.DataType] = {

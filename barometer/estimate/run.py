@@ -12,15 +12,20 @@ from datetime import date
 
 import polars as pl
 
+from barometer.estimate.borrow import borrow, lent
 from barometer.estimate.cells import PERIODS_SCHEMA, Cells, complete, withhold
+from barometer.estimate.clusters import find_clusters
+from barometer.estimate.combine import estimate_nowcasts, skill_rows
+from barometer.estimate.compose import estimate_composites
 from barometer.estimate.counts import estimate_counts
 from barometer.estimate.coverage import cover, cover_groups
-from barometer.estimate.inputs import TABLE_OF_SIGNAL, events, known, labelled_posts
+from barometer.estimate.inputs import events, known, labelled_posts
 from barometer.estimate.observations import estimate_observations
 from barometer.estimate.periods import PERIOD, blocks, earliest_day, with_period
 from barometer.estimate.posts import estimate_posts
 from barometer.estimate.reports import estimate_reports
-from barometer.estimate.survey import estimate_answers, waves
+from barometer.estimate.survey import direct_answers, gated, waves
+from barometer.estimate.watch import find_alerts
 from barometer.indicators import CalendarWeeks, CountRate, Indicator, Indicators, config_version, load_indicators
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
 from barometer.night import Night
@@ -59,20 +64,62 @@ def estimate(night: Night) -> Counts:
     """
     with timed(night, STEP):
         context = Context(night=night, indicators=load_indicators(night.settings.configs))
-        rows, coverage = _worked_out(context)
-        is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
-        rows = withhold(rows, where=is_withheld, reason="not_applicable")
-        partition = {"night": night.night}
-        night.lake.replace("estimates", _as_estimates(rows, context), partition=partition)
-        night.lake.replace("coverage", _as_coverage(coverage, context), partition=partition)
-        return record(night, STEP, WHOLE_STEP, passed_through(rows.height))
+        made = work_out(context)
+        night.lake.replace("estimates", as_estimates(made.cells, context), partition={"night": night.night})
+        for table, rows in made.beside.items():
+            night.lake.replace(table, _stamped(table, rows, context), partition={"night": night.night})
+        return record(night, STEP, WHOLE_STEP, passed_through(made.cells.height))
 
 
-def _worked_out(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Completed cells of all signals, and their coverage."""
-    parts = [SIGNALS[signal](context) for signal in TABLE_OF_SIGNAL]
-    cells = pl.concat([rows for rows, _ in parts]).sort("indicator", "geography", "area", *PERIOD)
-    return cells, pl.concat([coverage for _, coverage in parts])
+@dataclass(frozen=True)
+class Estimated:
+    """Completed cells of every indicator, and the rows of the tables beside `estimates`, by table."""
+
+    cells: pl.DataFrame
+    beside: dict[str, pl.DataFrame]
+
+
+def work_out(context: Context) -> Estimated:
+    """Everything a night estimates, written nowhere.
+
+    Raises `BadInput` when synthetic and real rows are mixed.
+    """
+    survey = _answers(context)
+    parts = [SIGNALS[signal](context) for signal in SIGNALS]
+    others = pl.concat([rows for rows, _ in parts])
+    combined, beside = _combined(context, survey, others)
+    cells = pl.concat([survey.rows, others, combined]).sort("indicator", "geography", "area", *PERIOD)
+    is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
+    cells = withhold(cells, where=is_withheld, reason="not_applicable")
+    beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
+    beside["clusters"] = find_clusters(cells, city=context.night.city)
+    beside["alerts"] = find_alerts(cells, city=context.night.city, indicators=context.indicators)
+    return Estimated(cells, beside)
+
+
+def _combined(context: Context, survey: Surveyed, others: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """Completed cells of nowcasts and composites, and what stands beside them."""
+    night, city, indicators = context.night, context.night.city, context.indicators
+    combined = indicators.of_signal("combined")
+    nows = tuple(i for i in combined if isinstance(i.period, CalendarWeeks))
+    first_wave = survey.direct["period_end"].min()
+    spans = [
+        _crossed((indicator,), _calendar(context, _weeks(indicator), first_wave), pl.lit("not_collected"))
+        for indicator in nows
+    ]
+    empty = pl.DataFrame(schema=PERIODS_SCHEMA)
+    nowcasts = estimate_nowcasts(
+        survey.direct, others, city=city, indicators=indicators, periods=pl.concat([empty, *spans]), night=night.night
+    )
+    scores = tuple(i for i in combined if i not in nows)
+    composites = estimate_composites(
+        survey.rows,
+        city=city,
+        indicators=indicators,
+        periods=_crossed(scores, survey.spans, pl.lit("not_collected")) if scores else empty,
+    )
+    cells = pl.concat([complete(nowcasts.cells, city), complete(composites.cells, city)])
+    return cells, {"skill": skill_rows(nowcasts.skill), "sensitivity": composites.sensitivity}
 
 
 def _posts(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -120,7 +167,17 @@ def _counts(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
 
 
-def _answers(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
+@dataclass(frozen=True)
+class Surveyed:
+    """The survey's part: completed cells, its coverage, direct cells before any gate, and the waves' periods."""
+
+    rows: pl.DataFrame
+    coverage: pl.DataFrame
+    direct: pl.DataFrame
+    spans: pl.DataFrame
+
+
+def _answers(context: Context) -> Surveyed:
     """Survey indicators: a wave's fieldwork is its period."""
     night, city = context.night, context.night.city
     indicators = context.indicators.of_signal("answers")
@@ -131,18 +188,18 @@ def _answers(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     spans = fielded.select(PERIOD).unique().sort(PERIOD)
     if spans.is_empty():
         spans = _calendar(context, _WEEKS_WITHOUT_A_WAVE, None)
-    periods = _crossed(indicators, spans, pl.lit("not_collected"))
-    cells = estimate_answers(respondents, answers, city=city, indicators=indicators, periods=periods)
+    direct = direct_answers(respondents, answers, city=city, indicators=indicators)
+    shown = lent(gated(direct, city=city, indicators=indicators), borrow(direct, city=city, indicators=indicators))
+    cells = Cells(found=shown, periods=_crossed(indicators, spans, pl.lit("not_collected")))
     coverage = [
         cover(respondents, signal="answers", city=city, periods=spans),
         cover_groups(respondents, answers, city=city, periods=spans),
     ]
-    return complete(cells, city), pl.concat(coverage)
+    return Surveyed(complete(cells, city), pl.concat(coverage), direct, spans)
 
 
 SIGNALS: dict[str, Callable[[Context], tuple[pl.DataFrame, pl.DataFrame]]] = {
     "posts": _posts,
-    "answers": _answers,
     "reports": _reports,
     "observations": _observations,
     "counts": _counts,
@@ -208,21 +265,22 @@ def _crossed(indicators: tuple[Indicator, ...], spans: pl.DataFrame, reason: pl.
     return names.join(spans, how="cross").with_columns(absent_reason=reason).select(list(PERIODS_SCHEMA))
 
 
-def _as_estimates(cells: pl.DataFrame, context: Context) -> pl.DataFrame:
+def as_estimates(cells: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Cells in the row contract."""
     night = context.night
     methods = {indicator.id: indicator.method for indicator in context.indicators.indicators}
+    usual = pl.col("indicator").replace_strict(methods, return_dtype=pl.String)
     columns = _stamp(night) | {
         "issued_at": pl.lit(night.issued_at, dtype=pl.Datetime("us", "UTC")),
-        "method": pl.col("indicator").replace_strict(methods, return_dtype=pl.String),
+        "method": pl.coalesce("method", usual),
         "run_id": pl.lit(night.run_id),
         "config_version": pl.lit(config_version(night.city, night.settings.configs)),
     }
     return cells.with_columns(**columns).select(list(TABLES["estimates"].schema))
 
 
-def _as_coverage(coverage: pl.DataFrame, context: Context) -> pl.DataFrame:
-    return coverage.with_columns(**_stamp(context.night)).select(list(TABLES["coverage"].schema))
+def _stamped(table: str, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+    return rows.with_columns(**_stamp(context.night)).select(list(TABLES[table].schema))
 
 
 def _stamp(night: Night) -> dict[str, pl.Expr]:

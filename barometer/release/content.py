@@ -16,6 +16,8 @@ from barometer.release.protect import protect_coverage, protect_estimates
 from barometer.tables import TABLES
 
 SHOWN_TERMS = 6
+# Rows beside the estimates that speak of one value: its withholding takes them along.
+_OF_ONE_VALUE = ("indicator", "geography", "area", "period_start", "period_end")
 _COVERAGE_ORDER = ("signal", "geography", "area", "period_start", "group")
 
 
@@ -28,6 +30,10 @@ class Content:
     coverage: pl.DataFrame
     rumours: pl.DataFrame
     checks: pl.DataFrame
+    skill: pl.DataFrame
+    alerts: pl.DataFrame
+    clusters: pl.DataFrame
+    sensitivity: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
 
@@ -58,6 +64,10 @@ def collect_content(night: Night) -> Content:
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
         rumours=_claims(_rows(night, "rumours"), minimum),
         checks=checks,
+        skill=_beside(night, "skill", shown),
+        alerts=_beside(night, "alerts", shown),
+        clusters=_beside(night, "clusters", shown),
+        sensitivity=_beside(night, "sensitivity", shown),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
     )
@@ -66,6 +76,15 @@ def collect_content(night: Night) -> Content:
 def _rows(night: Night, table: str) -> pl.DataFrame:
     rows = night.lake.read(table).filter(pl.col("night") == night.night).collect()
     return rows.sort(TABLES[table].key)
+
+
+def _beside(night: Night, table: str, shown: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a table beside the estimates, with names of areas; none that speaks of a value that is not shown."""
+    rows = _rows(night, table)
+    if "area" not in rows.columns:
+        return rows.drop("night")
+    values = shown.drop_nulls("value").select(_OF_ONE_VALUE)
+    return _named(night, rows.join(values, on=_OF_ONE_VALUE, how="semi", maintain_order="left"))
 
 
 def _refuse_nothing(night: Night, estimates: pl.DataFrame, indicators: Indicators) -> None:

@@ -15,18 +15,33 @@ from barometer.release.content import Content
 from barometer.release.geometry import rounded_boundaries
 from barometer.release.icc import icc_record, icc_table
 
+BESIDE = {
+    "alerts": "Changes beyond chance, and what to do first",
+    "skill": "What each signal adds to the last survey",
+    "clusters": "Where like neighbourhoods lie together",
+    "sensitivity": "How far each choice moves a composite",
+}
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _PROPERTIES = ("value", "lower", "upper", "missing_reason", "period_start", "period_end")
 
 
 def write_files(folder: Path, content: Content, city: City) -> None:
-    """Write estimates (CSV, Parquet, GeoJSON), coverage (CSV) and the ICC Index (CSV, JSON) to `folder`."""
+    """Write estimates (CSV, Parquet, GeoJSON), what stands beside them (CSV) and the ICC Index (CSV, JSON)."""
     content.estimates.write_csv(folder / "estimates.csv", datetime_format=_TIME)
     content.estimates.write_parquet(folder / "estimates.parquet", compression="zstd")
     content.coverage.write_csv(folder / "coverage.csv")
+    for name in BESIDE:
+        beside(content, name).write_csv(folder / f"{name}.csv")
     icc_table(city).write_csv(folder / "icc_index.csv")
     _write_json(folder / "icc_index.json", icc_record(city), indent=2)
     _write_json(folder / "estimates.geojson", to_geojson(content, city))
+
+
+def beside(content: Content, name: str) -> pl.DataFrame:
+    """A table that stands beside the estimates, as a CSV file can hold it: lists become text."""
+    frame: pl.DataFrame = getattr(content, name)
+    lists = [column for column, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(pl.col(lists).list.join("; ")) if lists else frame
 
 
 def to_geojson(content: Content, city: City) -> dict[str, Any]:

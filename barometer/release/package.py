@@ -12,6 +12,7 @@ from barometer.night import Night
 from barometer.release import icc
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
+from barometer.release.files import BESIDE, beside
 from barometer.release.manifest import sha256
 from barometer.tables import TABLES
 
@@ -90,17 +91,24 @@ def _description(content: Content) -> str:
 
 
 def _resources(content: Content, night: Night) -> list[Resource]:
-    key = TABLES["estimates"].key
-    coverage_key = tuple(name for name in TABLES["coverage"].key if name != "night")
+    key, covered = TABLES["estimates"].key, _beside_key("coverage")
     scores = icc.icc_table(night.city)
     return [
         Resource("estimates", "estimates.csv", "Estimates", "text/csv", content.estimates, "estimates", key),
         Resource("estimates-parquet", "estimates.parquet", "Estimates, as Parquet", "application/vnd.apache.parquet"),
         Resource("estimates-geojson", "estimates.geojson", "Newest estimates with boundaries", "application/geo+json"),
-        Resource("coverage", "coverage.csv", "Who is heard", "text/csv", content.coverage, "coverage", coverage_key),
+        Resource("coverage", "coverage.csv", "Who is heard", "text/csv", content.coverage, "coverage", covered),
+        *(
+            Resource(name, f"{name}.csv", title, "text/csv", beside(content, name), name, _beside_key(name))
+            for name, title in BESIDE.items()
+        ),
         Resource("icc-index", "icc_index.csv", "Intercultural Cities Index (no measure of trust)", "text/csv", scores),
         Resource("icc-index-json", "icc_index.json", "Intercultural Cities Index, as JSON", "application/json"),
     ]
+
+
+def _beside_key(table: str) -> tuple[str, ...]:
+    return tuple(name for name in TABLES[table].key if name != "night")
 
 
 def _descriptor(folder: Path, resource: Resource, night: Night) -> dict[str, Any]:

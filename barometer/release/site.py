@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,6 +20,7 @@ from barometer.night import Night
 from barometer.release import words
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
+from barometer.release.files import BESIDE
 from barometer.release.geometry import aspect_ratio
 from barometer.release.history import Release
 from barometer.release.icc import icc_record
@@ -32,6 +34,7 @@ DOWNLOADS = {
     "estimates.parquet": "The same, as Parquet",
     "estimates.geojson": "Newest figures with boundaries, for maps (GeoJSON)",
     "coverage.csv": "Who is heard (CSV)",
+    **{f"{name}.csv": f"{title} (CSV)" for name, title in BESIDE.items()},
     "icc_index.csv": "Intercultural Cities Index (CSV)",
     "icc_index.json": "Intercultural Cities Index (JSON)",
     "datapackage.json": "What every column means (Data Package)",
@@ -82,6 +85,8 @@ def render_page(folder: Path, content: Content, night: Night) -> str:
             approval_html=_approval_block(None),
             summary=summarise(content, night.city, night.night),
             groups=_groups(content, night),
+            alerts=content.alerts.sort("evidence", descending=True).to_dicts(),
+            skill=_skill(content),
             rumours=content.rumours.to_dicts(),
             icc=icc_record(night.city),
             indicators=_by_dimension(content),
@@ -104,6 +109,15 @@ def _groups(content: Content, night: Night) -> list[tuple[str, list[dict[str, An
     shares = group_shares(content.coverage, night.city)
     parts = shares.partition_by(["margin"], as_dict=True, maintain_order=True)
     return [(str(margin), rows.to_dicts()) for (margin,), rows in parts.items()]
+
+
+def _skill(content: Content) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Title of what is brought up to date -> what each signal adds to it, the most telling first."""
+    titles = {indicator.id: indicator.title for indicator in content.indicators.indicators}
+    rows = content.skill.sort("indicator", "skill", "signal", descending=[False, True, False], nulls_last=True)
+    named = rows.with_columns(pl.col("indicator", "signal").replace(titles))
+    parts = named.partition_by(["indicator"], as_dict=True, maintain_order=True)
+    return [(str(indicator), rows.to_dicts()) for (indicator,), rows in parts.items()]
 
 
 def _by_dimension(content: Content) -> list[tuple[str, list[Any]]]:

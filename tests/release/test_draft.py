@@ -18,6 +18,8 @@ from barometer.release.manifest import file_hashes, require_unaltered, sha256
 from tests.release.sample_night import fill, invented_estimates, same_night
 
 FILES = {
+    "alerts.csv",
+    "clusters.csv",
     "coverage.csv",
     "datapackage.json",
     "estimates.csv",
@@ -27,6 +29,8 @@ FILES = {
     "icc_index.json",
     "index.html",
     "manifest.json",
+    "sensitivity.csv",
+    "skill.csv",
 }
 
 
