@@ -143,9 +143,7 @@ def predict(areas: Areas, fitted: Fitted, optimum: Optimum, method: Likelihood) 
     return Prediction(eblup, gamma, effects + coefficients + estimation)
 
 
-def _estimation_error(
-    areas: Areas, fitted: Fitted, optimum: Optimum, contrast: Array, method: Likelihood
-) -> Array:
+def _estimation_error(areas: Areas, fitted: Fitted, optimum: Optimum, contrast: Array, method: Likelihood) -> Array:
     """2 g3 - g4, less the gradient of g1 times ML's bias: what not knowing theta adds."""
     used = np.flatnonzero(optimum.is_free)
     if not len(used):
