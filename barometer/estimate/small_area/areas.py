@@ -12,6 +12,7 @@ from barometer.estimate.small_area.errors import CannotEstimate
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
 
 # Columns of X whose part not explained by the others is below this share of their length cannot be told apart:
 # the square root of float64's precision leaves 8 sound digits in every coefficient.
@@ -143,7 +144,6 @@ def _orthonormal(X: Array, is_sampled: Mask) -> tuple[Array, Array]:  # noqa: N8
     length = np.sqrt((sampled**2).sum(axis=0))
     if (length == 0).any():
         raise CannotEstimate(f"covariate column {int(np.argmin(length))} is zero in every sampled area: leave it out")
-    # The transpose of R makes numpy's Q unnecessary: basis rows of areas not sampled need R as well.
     triangle = np.linalg.qr(sampled / length, mode="r")
     share = np.abs(np.diag(triangle))
     if (share < SMALLEST_SHARE).any():

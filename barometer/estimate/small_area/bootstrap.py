@@ -35,8 +35,8 @@ def bootstrap_mse(
 ) -> Array:
     """Mean squared error of every area's estimate (m,) by simulating from the fitted model and fitting again.
 
-    The model is the one `fit_model` takes from the same arguments. Each replicate draws area effects and sampling errors,
-    refits, and compares with its own truth (Gonzalez-Manteiga et al. 2008, J. Statistical Computation and Simulation
+    The model is the one `fit_model` takes from the same arguments. Each replicate draws area effects and sampling
+    errors, refits, and compares with its own truth (Gonzalez-Manteiga et al. 2008, J. Stat. Comput. Simul.
     78:443-462; R's `pbmseSFH` and `pbmseSTFH`). Its own noise is about 1/sqrt(2 replicates) of the root MSE's size.
     The same `seed` gives the same numbers. Raises `CannotEstimate`, also for fewer than 2 replicates.
     """

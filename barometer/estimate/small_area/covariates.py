@@ -61,8 +61,8 @@ def choose_covariates(
     """Columns of `candidates` (m, k) to put beside an intercept, best first: forward by AICc of the ML Fay-Herriot fit.
 
     A column enters where it lowers AICc by more than 2; at most one per ten sampled areas, or `at_most`. Columns that
-    are constant or hang on those chosen never enter. The choice uses `y`: of 20 columns of pure noise, about one time in
-    four one enters, and intervals of the model that follows do not know that a choice was made. Prefer covariates
+    are constant or hang on those chosen never enter. The choice uses `y`: of 20 columns of pure noise, about one time
+    in four one enters, and intervals of the model that follows do not know that a choice was made. Prefer covariates
     chosen beforehand, or `principal_components`.
     """
     direct, sampling = np.asarray(y, dtype=np.float64), np.asarray(variance, dtype=np.float64)
@@ -82,7 +82,7 @@ def choose_covariates(
 
 
 def _aicc(y: Array, covariates: Array, variance: Array) -> float:
-    """AIC corrected for few areas (Hurvich & Tsai 1989, Biometrika 76:297-307); infinite where nothing can be fitted."""
+    """AIC corrected for few areas (Hurvich & Tsai 1989, Biometrika 76:297-307); infinite where nothing fits."""
     try:
         fit = fay_herriot(y, np.column_stack([np.ones(len(y)), covariates]), variance, method="ml")
     except CannotEstimate:
@@ -92,4 +92,4 @@ def _aicc(y: Array, covariates: Array, variance: Array) -> float:
     parameters, areas = covariates.shape[1] + 2, int(fit.is_sampled.sum())
     if areas <= parameters + 1:
         return float("inf")
-    return fit.aic + 2 * parameters * (parameters + 1) / (areas - parameters - 1)
+    return float(fit.aic + 2 * parameters * (parameters + 1) / (areas - parameters - 1))

@@ -69,7 +69,7 @@ def weighted_fit(y: Array, basis: Array, total_variance: Array) -> Weighted:
     """Least squares of `y` on `basis` with weights 1 / `total_variance`; `log_determinant` is of basis' W basis."""
     weight = 1 / total_variance
     normal = (basis * weight[:, np.newaxis]).T @ basis
-    covariance = np.linalg.inv(normal)
+    covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     coefficients = covariance @ (basis.T @ (weight * y))
     _, log_determinant = np.linalg.slogdet(normal)
     return Weighted(weight, coefficients, covariance, y - basis @ coefficients, float(log_determinant))
@@ -118,7 +118,7 @@ def _value(areas: Areas, sigma2: float, method: Method) -> float:
 
 
 def _evaluate(areas: Areas, sigma2: float, method: Method) -> Evaluation:
-    """(Restricted) log-likelihood with its score and expected information in sigma2 (Rao & Molina 2015, section 5.2)."""
+    """(Restricted) log-likelihood, its score and expected information in sigma2 (Rao & Molina 2015, section 5.2)."""
     total = sigma2 + areas.sampled_variance
     basis = areas.sampled_basis
     fit = weighted_fit(areas.sampled_y, basis, total)

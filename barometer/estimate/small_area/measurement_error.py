@@ -29,13 +29,14 @@ def measurement_error_fay_herriot(
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
 ) -> MeasurementErrorFit:
-    """Fit y_i = x_i'beta + v_i + e_i where X_i is seen with error covariance C_i (Ybarra & Lohr 2008, Biometrika 95:919-931).
+    """Fit y_i = x_i'beta + v_i + e_i where x_i is seen with error of covariance C_i.
 
-    `y`, `X`, `variance` as for `fay_herriot`; `X_error` is (m, p, p) covariances C_i, or (m, p) variances; 0 for an exact
-    covariate such as the intercept. beta and sigma2 solve the paper's modified least squares and moment equation, weights
-    iterated until they stand still; gamma_i = (sigma2 + beta'C_i beta) / (sigma2 + beta'C_i beta + variance_i). MSE and
-    `beta_se`: jackknife over areas (Jiang, Lahiri & Wan 2002, Annals of Statistics 30:1782-1810), O(m^2 p^2); where its
-    bias correction would make the leading term negative, the term stands uncorrected.
+    `y`, `X`, `variance` as for `fay_herriot`; `X_error` is (m, p, p) covariances C_i, or (m, p) variances; 0 for an
+    exact covariate such as the intercept. beta and sigma2 solve the modified least squares and the moment equation of
+    Ybarra & Lohr (2008, Biometrika 95:919-931), weights iterated until they stand still; gamma_i is
+    (sigma2 + beta'C_i beta) / (sigma2 + beta'C_i beta + variance_i). MSE and `beta_se`: jackknife over areas (Jiang,
+    Lahiri & Wan 2002, Annals of Statistics 30:1782-1810), O(m^2 p^2); where its bias correction would make the leading
+    term negative, the term stands uncorrected.
 
     Raises `CannotEstimate`, also where the covariates' errors leave no signal to regress on.
     """
@@ -87,10 +88,10 @@ def _check_errors(X_error: npt.ArrayLike, shape: tuple[int, ...]) -> Array:  # n
     errors = given[:, :, np.newaxis] * np.eye(p) if given.shape == (m, p) else given
     if errors.shape != (m, p, p):
         raise CannotEstimate(f"X_error is {given.shape}: give ({m}, {p}) variances or ({m}, {p}, {p}) covariances")
-    if not np.isfinite(errors).all():
-        raise CannotEstimate(f"X_error is missing at {rows_of(~np.isfinite(errors).all(axis=(1, 2)))}: fill it in")
+    if (missing := ~np.isfinite(errors.reshape(m, p * p)).min(axis=1)).any():
+        raise CannotEstimate(f"X_error is missing at {rows_of(missing)}: fill it in")
     smallest = np.linalg.eigvalsh(errors)[:, 0]
-    negative = smallest < -TOLERANCE * np.maximum(np.trace(errors, axis1=1, axis2=2), 0) - np.finfo(float).tiny
+    negative = np.asarray(smallest < -TOLERANCE * np.abs(errors).max(axis=(1, 2)))
     if negative.any():
         raise CannotEstimate(f"X_error is not a covariance at {rows_of(negative)}: variances must not be negative")
     return np.asarray(errors, dtype=np.float64)
@@ -130,7 +131,8 @@ def _one_round(data: _Data, keep: Mask, weight: Array) -> tuple[Array, Array]:
     normal = (weight @ signal.reshape(m, p * p)).reshape(-1, p, p)
     if (np.linalg.eigvalsh(normal)[:, 0] <= 0).any():
         raise CannotEstimate("the covariates' errors are as large as their differences: drop the noisiest covariate")
-    coefficients = np.linalg.solve(normal, (weight * data.y @ data.basis)[:, :, np.newaxis])[:, :, 0]
+    right = ((weight * data.y) @ data.basis)[:, :, np.newaxis]
+    coefficients = np.asarray(np.linalg.solve(normal, right)[:, :, 0], dtype=np.float64)
     residual = data.y - coefficients @ data.basis.T
     excess = keep * (residual**2 - data.variance - _covariate_variance(data.errors, coefficients))
     return coefficients, np.maximum(excess.sum(axis=1) / (keep.sum(axis=1) - p), 0.0)

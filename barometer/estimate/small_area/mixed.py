@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from barometer.estimate.small_area.areas import Areas, Array
+from barometer.estimate.small_area.areas import Areas, Array, Indices
 from barometer.estimate.small_area.errors import CannotEstimate
 from barometer.estimate.small_area.scoring import Evaluation, Optimum
 
@@ -81,7 +81,7 @@ def fit_at(areas: Areas, effects: Effects) -> Fitted:
     sigma = effects.covariance[np.ix_(sampled, sampled)] + np.diag(areas.sampled_variance)
     inverse, log_determinant = inverse_of(sigma)
     normal = basis.T @ inverse @ basis
-    covariance = np.linalg.inv(normal)
+    covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     coefficients = covariance @ (basis.T @ (inverse @ y))
     residual = y - basis @ coefficients
     loglik = -0.5 * (len(y) * _LOG_2_PI + log_determinant + residual @ inverse @ residual)
@@ -123,10 +123,10 @@ def _information(projection: Array, slopes: list[Array]) -> Array:
 def predict(areas: Areas, fitted: Fitted, optimum: Optimum, method: Likelihood) -> Prediction:
     """Predict every row, sampled or not, through the covariance of its effect with the sampled rows'.
 
-    A row not sampled gets x'beta + cov(v, v_s) Sigma^-1 (y_s - X_s beta): the neighbours' surprises reach it. Errors are
-    g1 + g2 + 2 g3 - g4 (less the bias of ML), which for sampled rows is Singh, Shukla & Kundu (2005, Survey Methodology
-    31:183-195), R's `mseSFH`; written as c'(.)c with c = (1, -weights) the same terms hold for rows not sampled. Parameters
-    at their bound count as known.
+    A row not sampled gets x'beta + cov(v, v_s) Sigma^-1 (y_s - X_s beta): the neighbours' surprises reach it. Errors
+    are g1 + g2 + 2 g3 - g4 (less the bias of ML), which for sampled rows is Singh, Shukla & Kundu (2005, Survey
+    Methodology 31:183-195), R's `mseSFH`; written as c'(.)c with c = (1, -weights) the same terms hold for rows not
+    sampled. Parameters at their bound count as known.
     """
     covariance, sampled = fitted.effects.covariance, areas.is_sampled
     across = covariance[:, sampled]
@@ -151,7 +151,7 @@ def _estimation_error(areas: Areas, fitted: Fitted, optimum: Optimum, contrast: 
     sampled = areas.is_sampled
     slopes = [fitted.effects.first[r][np.ix_(sampled, sampled)] for r in used]
     # The restricted likelihood's information for ML too: that is what reproduces R's `mseSFH` for both methods.
-    spread = np.linalg.pinv(_information(_projection(areas, fitted), slopes))
+    spread = np.asarray(np.linalg.pinv(_information(_projection(areas, fitted), slopes)), dtype=np.float64)
     turns = [_turn(fitted.effects.first[r], areas, fitted, contrast) for r in used]
     sigma = fitted.effects.covariance[np.ix_(sampled, sampled)] + np.diag(areas.sampled_variance)
     g3 = sum(
@@ -166,7 +166,7 @@ def _turn(slope: Array, areas: Areas, fitted: Fitted, contrast: Array) -> Array:
     return np.asarray((contrast @ slope[:, areas.is_sampled]) @ fitted.inverse, dtype=np.float64)
 
 
-def _curvature(fitted: Fitted, contrast: Array, used: Array, spread: Array) -> Array:
+def _curvature(fitted: Fitted, contrast: Array, used: Indices, spread: Array) -> Array:
     """g4: half of c' (second derivative of the effects' covariance) c, weighted by the parameters' covariance."""
     place = {int(parameter): position for position, parameter in enumerate(used)}
     total = np.zeros(len(contrast))
@@ -177,7 +177,7 @@ def _curvature(fitted: Fitted, contrast: Array, used: Array, spread: Array) -> A
     return total
 
 
-def _bias(areas: Areas, fitted: Fitted, contrast: Array, used: Array, spread: Array) -> Array:
+def _bias(areas: Areas, fitted: Fitted, contrast: Array, used: Indices, spread: Array) -> Array:
     """ML's bias in theta times the gradient of g1."""
     sampled, weighted = areas.is_sampled, fitted.inverse @ areas.sampled_basis
     slopes = [fitted.effects.first[r] for r in used]

@@ -1,4 +1,4 @@
-"""Which areas lie beside which: a row-standardised matrix, checked, and what a simultaneous autoregression makes of it."""
+"""Which areas lie beside which: a row-standardised matrix, made and checked."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ def row_standardise(adjacency: Any) -> Array:
     """Divide each row of a dense (m, m) adjacency by its sum; islands keep a row of zeros."""
     matrix = np.asarray(adjacency, dtype=np.float64)
     totals = matrix.sum(axis=1, keepdims=True)
-    return np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
+    return np.asarray(np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0), dtype=np.float64)

@@ -58,8 +58,9 @@ def fisher_scoring(
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
 ) -> Optimum:
-    """Climb from `start` by theta + information^-1 score, halving steps that go down, until relative change < tolerance.
+    """Climb from `start` by theta + information^-1 score, halving steps that go down, until all but still.
 
+    Still means that no parameter changes by more than `tolerance` of itself.
     Where full steps go up, these are exactly the iterates of R's `sae` from the same start (Molina & Marhuenda 2015,
     The R Journal 7/1:81-98), so that `tolerance=1e-4` stops where R stops.
     """

@@ -48,15 +48,15 @@ def fit_shares(
     proximity: Any = None,
     n_times: int | None = None,
 ) -> SharesFit:
-    """Direct estimates of shares (m,), each as sure as `effective_n` (m,) simple random draws, through a small-area model.
+    """Model direct estimates of shares (m,), each as sure as `effective_n` (m,) simple random draws.
 
     An area whose share is NaN, or whose `effective_n` is NaN or 0, was not sampled and is predicted. `X`, `method`,
     `proximity` and `n_times` as for `fit_model`. Sampling variances are the delta method's: 1/(4 n) on the arcsine
     square-root scale; on the logit scale 1/(n p (1-p)) with p not the area's own share, whose error would leak into its
     weight, but the pooled share first and the first fit's regression share then.
 
-    A share is the expectation of the back-transformed normal N(eblup, mse), so that it is not pulled towards 1/2 or away
-    from it; interval ends are back-transformed as they are, so that they cover as on the scale of the model.
+    A share is the expectation of the back-transformed normal N(eblup, mse), so that it is not pulled towards 1/2 or
+    away from it; interval ends are back-transformed as they are, so that they cover as on the scale of the model.
     Raises `CannotEstimate`, also where a share lies outside 0..1.
     """
     scale = transform_named(transform)

@@ -39,12 +39,12 @@ def spatiotemporal_fay_herriot(
     """Fit y_dt = x_dt'beta + u_d + w_dt + e_dt by REML (Marhuenda, Molina & Morales 2013, CSDA 58:308-325).
 
     Rows are sorted by area, then time: `y` (D n_times,), `X` (D n_times, p), `variance` (D n_times,); NaN where an area
-    was not sampled at a time. `proximity` (D, D), row-standardised. u = rho W u + noise of variance sigma2; w_d follows a
-    stationary AR(1) with correlation rho_time and innovation variance sigma2_time, as R's `eblupSTFH`.
+    was not sampled at a time. `proximity` (D, D), row-standardised. u = rho W u + noise of variance sigma2; w_d follows
+    a stationary AR(1) with correlation rho_time and innovation variance sigma2_time, as R's `eblupSTFH`.
 
-    MSE: g1 + g2 + 2 g3 - g4, the second-order error of a mixed model with restricted likelihood (Das, Jiang & Rao 2004,
-    Annals of Statistics 32:818-840), at once; `bootstrap_mse` gives R's parametric bootstrap. `converged` is False where
-    iterations ran out or a correlation of a positive variance ends at its bound.
+    MSE: g1 + g2 + 2 g3 - g4, the second-order error of a mixed model with restricted likelihood (Das, Jiang & Rao
+    2004, Annals of Statistics 32:818-840), at once; `bootstrap_mse` gives R's parametric bootstrap. `converged` is
+    False where iterations ran out or a correlation of a positive variance ends at its bound.
     Cost: dense O((D n_times)^3). Raises `CannotEstimate`; see `check_areas` and `check_proximity`.
     """
     areas = check_areas(y, X, variance)
@@ -88,10 +88,10 @@ class Panel:
         return np.asarray(area[:, np.newaxis] + time, dtype=np.float64).ravel()
 
     def _spread(self, matrix: Array) -> Array:
-        return np.kron(matrix, np.ones((self.n_times, self.n_times)))
+        return np.asarray(np.kron(matrix, np.ones((self.n_times, self.n_times))), dtype=np.float64)
 
     def _blocks(self, matrix: Array) -> Array:
-        return np.kron(np.eye(self.n_areas), matrix)
+        return np.asarray(np.kron(np.eye(self.n_areas), matrix), dtype=np.float64)
 
 
 def panel(rows: int, n_times: int, proximity: Any) -> Panel:
@@ -106,7 +106,7 @@ def panel(rows: int, n_times: int, proximity: Any) -> Panel:
 
 
 def autocorrelation(rho: float, n_times: int) -> tuple[Array, Array, Array]:
-    """Covariance rho^|t-s| / (1 - rho^2) of an AR(1) with unit innovations, and its derivatives in rho (n_times squared)."""
+    """Covariance rho^|t-s| / (1 - rho^2) of an AR(1) with unit innovations, and its first two derivatives in rho."""
     lag = np.abs(np.subtract.outer(np.arange(n_times), np.arange(n_times))).astype(np.float64)
     scale = 1 / (1 - rho**2)
     power = rho**lag

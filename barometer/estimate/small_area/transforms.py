@@ -30,7 +30,7 @@ class Transform:
 
 
 def _logit(share: Array, effective_n: Array) -> Array:
-    """Empirical logit log((x + 1/2) / (n - x + 1/2)), finite where all or none say yes (Anscombe 1956, Biometrika 43)."""
+    """Empirical logit log((x + 1/2) / (n - x + 1/2)), finite where all or none say yes (Anscombe 1956)."""
     yes = share * effective_n
     return np.asarray(np.log((yes + 0.5) / (effective_n - yes + 0.5)), dtype=np.float64)
 
