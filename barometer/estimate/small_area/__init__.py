@@ -4,8 +4,9 @@ from barometer.estimate.small_area.bootstrap import bootstrap_mse
 from barometer.estimate.small_area.covariates import choose_covariates, principal_components
 from barometer.estimate.small_area.errors import CannotEstimate
 from barometer.estimate.small_area.fay_herriot import fay_herriot
+from barometer.estimate.small_area.hierarchical import hierarchical_fay_herriot
 from barometer.estimate.small_area.measurement_error import measurement_error_fay_herriot
-from barometer.estimate.small_area.models import fit_model
+from barometer.estimate.small_area.models import Method, fit_model
 from barometer.estimate.small_area.proximity import row_standardise
 from barometer.estimate.small_area.results import (
     MeasurementErrorFit,
@@ -21,6 +22,7 @@ from barometer.estimate.small_area.spatiotemporal import spatiotemporal_fay_herr
 __all__ = [
     "CannotEstimate",
     "MeasurementErrorFit",
+    "Method",
     "SharesFit",
     "SmallAreaFit",
     "SpatialFit",
@@ -30,6 +32,7 @@ __all__ = [
     "fay_herriot",
     "fit_model",
     "fit_shares",
+    "hierarchical_fay_herriot",
     "interval",
     "measurement_error_fay_herriot",
     "principal_components",

@@ -24,7 +24,7 @@ Method = Literal["reml", "ml", "fh"]
 METHODS: tuple[Method, ...] = ("reml", "ml", "fh")
 
 # Where the likelihood is looked at for a second summit, as multiples of the median sampling variance.
-_SCAN = np.concatenate([[0.0], 10.0 ** np.arange(-3, 3.5, 0.5)])
+_SCAN = np.array([0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0])
 _LOG_2_PI = float(np.log(2 * np.pi))
 
 
@@ -47,7 +47,8 @@ def fay_herriot(
 
     Where `sigma2` is 0 every estimate is synthetic and its MSE rests on the model being exact; that is a sound answer
     (`converged` is True) but a sign that the areas differ less than their sampling errors can show.
-    Raises `CannotEstimate`; see `check_areas`.
+    With few areas and sigma2 well below the sampling variances, REML's 95 % intervals cover 92 to 94 %:
+    `hierarchical_fay_herriot` does not have that weakness. Raises `CannotEstimate`; see `check_areas`.
     """
     areas = check_areas(y, X, variance)
     found = _variance_component(areas, method, tolerance, max_iterations)
@@ -86,10 +87,10 @@ def _variance_component(areas: Areas, method: Method, tolerance: float, max_iter
         raise CannotEstimate(f"method {method!r} is not known: use one of {', '.join(METHODS)}")
     if method == "fh":
         return _moment_equation(areas, tolerance, max_iterations)
-    return _maximum(areas, method, tolerance, max_iterations)
+    return likelihood_maximum(areas, method, tolerance, max_iterations)
 
 
-def _maximum(areas: Areas, method: Method, tolerance: float, max_iterations: int) -> Optimum:
+def likelihood_maximum(areas: Areas, method: Method, tolerance: float, max_iterations: int) -> Optimum:
     """Scoring from R's start, the median variance; from elsewhere if a scan has found a higher summit."""
     median = float(np.median(areas.sampled_variance))
     box = Box(np.zeros(1), np.full(1, np.inf), np.full(1, median))
@@ -103,13 +104,13 @@ def _maximum(areas: Areas, method: Method, tolerance: float, max_iterations: int
         )
 
     found = climb(median)
-    best = max(_SCAN * median, key=lambda sigma2: _value(areas, sigma2, method))
-    if _value(areas, best, method) > found.evaluation.value + 1e-9:
+    best = max(_SCAN * median, key=lambda sigma2: profile_value(areas, sigma2, method))
+    if profile_value(areas, best, method) > found.evaluation.value + 1e-9:
         return climb(best)
     return found
 
 
-def _value(areas: Areas, sigma2: float, method: Method) -> float:
+def profile_value(areas: Areas, sigma2: float, method: Method) -> float:
     """Profile (restricted) log-likelihood of sigma2, up to a constant."""
     total = sigma2 + areas.sampled_variance
     fit = weighted_fit(areas.sampled_y, areas.sampled_basis, total)
@@ -171,7 +172,7 @@ def _fit(areas: Areas, method: Method, found: Optimum) -> SmallAreaFit:
     total = sigma2 + areas.sampled_variance
     fit = weighted_fit(areas.sampled_y, areas.sampled_basis, total)
     synthetic = areas.basis @ fit.coefficients
-    shrinkage = _shrinkage(areas, sigma2)
+    shrinkage = shrinkage_of(areas, sigma2)
     direct = np.where(areas.is_sampled, areas.y, synthetic)
     covariance = areas.coefficient_covariance(fit.covariance)
     loglik = log_likelihood(total, fit.residual)
@@ -196,7 +197,7 @@ def _fit(areas: Areas, method: Method, found: Optimum) -> SmallAreaFit:
     )
 
 
-def _shrinkage(areas: Areas, sigma2: float) -> Array:
+def shrinkage_of(areas: Areas, sigma2: float) -> Array:
     """B_i = variance / (sigma2 + variance), 1 where there is no direct estimate to keep any of."""
     return np.where(areas.is_sampled, areas.variance / (sigma2 + areas.variance), 1.0)
 
@@ -204,7 +205,7 @@ def _shrinkage(areas: Areas, sigma2: float) -> Array:
 def _mean_squared_error(areas: Areas, sigma2: float, shrinkage: Array, fit: Weighted, method: Method) -> Array:
     """g1 + g2 + 2 g3 less the bias of sigma2's estimator, with the limits variance -> infinity where not sampled."""
     variance_of_sigma2, bias_of_sigma2 = _moments_of_sigma2(areas, fit, method)
-    leverage = np.einsum("ij,jk,ik->i", areas.basis, fit.covariance, areas.basis)
+    leverage = ((areas.basis @ fit.covariance) * areas.basis).sum(axis=1)
     precision = np.where(areas.is_sampled, 1 / (sigma2 + areas.variance), 0.0)
     effects = sigma2 * shrinkage
     coefficients = shrinkage**2 * leverage

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from barometer.estimate.small_area.areas import Array, Mask, rows_of
 from barometer.estimate.small_area.errors import CannotEstimate
-from barometer.estimate.small_area.fay_herriot import Method
-from barometer.estimate.small_area.models import fit_model
+from barometer.estimate.small_area.models import Method, fit_model
 from barometer.estimate.small_area.results import SmallAreaFit, interval
 from barometer.estimate.small_area.transforms import (
     Transform,
