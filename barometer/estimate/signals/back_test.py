@@ -16,7 +16,6 @@ from barometer.estimate.signals.panel import Signals, Survey, signals_panel, sur
 from barometer.estimate.signals.scale import Scale
 from barometer.estimate.signals.skill import FEWEST_ORIGINS, Flags, Scores, Skill, is_tried, skill, weights
 
-SEED = 20260510
 SKILL_SCHEMA: dict[str, pl.DataType] = {
     "indicator": pl.String(),
     "signal": pl.String(),
@@ -48,7 +47,6 @@ def back_test(
     indicator: str,
     scale: Scale,
     prior: pl.DataFrame | None = None,
-    seed: int = SEED,
 ) -> pl.DataFrame:
     """The skill of every signal as a predictor of `indicator` between waves: SKILL_SCHEMA, sorted by signal.
 
@@ -65,7 +63,7 @@ def back_test(
     origins = range(1, len(panel.waves))
     if not origins:
         return _table(indicator, heard.names, _untried(len(heard.names)))
-    found = skill(_scores(panel, [_predict(panel, heard, wave) for wave in origins]), seed=seed)
+    found = skill(_scores(panel, [_predict(panel, heard, wave) for wave in origins]))
     return _table(indicator, heard.names, found)
 
 
@@ -75,7 +73,7 @@ def _predict(panel: Survey, heard: Signals, wave: int) -> _Origin:
     parameters = fit(known)
     calibration = calibrate(seen, surveyed(known, seen, parameters))
     readings = apart(seen, calibration, known.line(wave))
-    ((_, level, variance),) = course(known, parameters, readings, days=[now])
+    ((_, level, variance),) = course(known, [parameters] * (len(seen.names) + 1), readings, days=[now])
     return _Origin(level, variance, np.asarray(np.isfinite(seen.value).any(axis=1)))
 
 

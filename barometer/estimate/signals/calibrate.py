@@ -8,8 +8,7 @@ import numpy as np
 
 from barometer.estimate.intervals import Array
 from barometer.estimate.reliability import FEWEST_AREAS
-from barometer.estimate.signals import filter as kalman
-from barometer.estimate.signals.fit import Parameters, precision, wave
+from barometer.estimate.signals.fit import Parameters, surveyed_state
 from barometer.estimate.signals.panel import Signals, Survey, weeks_between
 
 # No signal is taken to be surer than this part of its own variance.
@@ -58,7 +57,8 @@ def surveyed(survey: Survey, signals: Signals, parameters: Parameters) -> Survey
     is_known = np.isfinite(survey.value)
     errors = np.where(is_known, survey.variance, np.inf).T
     known = _inverse(covariance(waves, waves), errors)
-    coefficients = _coefficients(survey, parameters)
+    state = surveyed_state(survey, parameters)
+    coefficients = np.linalg.solve(state.information[0], state.score[0])
     lines = np.stack([survey.line(number + 1) for number in range(len(waves))]) @ coefficients
     off = np.where(is_known, survey.value - lines, 0.0)
     reach, walk = covariance(times, waves), covariance(times, times)
@@ -100,16 +100,6 @@ def _inverse(covariance: Array, errors: Array) -> Array:
     return np.asarray(weight[:, :, None] * np.linalg.inv(scaled) * weight[:, None, :])
 
 
-def _coefficients(survey: Survey, parameters: Parameters) -> Array:
-    """The city's line given all waves."""
-    prior = precision(survey, parameters)
-    state = kalman.start(np.full((1, len(survey.areas), 1), parameters.between), precision=prior)
-    for number, weeks in enumerate([0.0, *survey.gaps]):
-        kalman.walk(state, parameters.weekly * weeks)
-        kalman.update(state, wave(survey, number, runs=1, states=1))
-    return np.asarray(np.linalg.solve(state.information[0], state.score[0]))
-
-
 def _centred(values: Array, is_seen: Array) -> Array:
     """Departures from the mean over areas, 0 where nothing was seen."""
     known = np.where(is_seen, values, 0.0)
@@ -126,7 +116,7 @@ def _products(residual: Array, is_seen: Array, total: Array) -> Array:
 
 
 def _unknown(survey: Surveyed, is_seen: Array) -> Array:
-    """Mean covariance of the survey's own errors over the same pairs of times (over single times where there are none)."""
+    """Mean covariance of the survey's own errors over the same pairs of times; their variance where there are none."""
     seen = is_seen.astype(np.float64)
     reached = np.einsum("sta,tw->saw", seen, survey.reach)
     walked = np.einsum("sta,tu,sua->s", seen, survey.walk, seen, optimize=True)

@@ -17,8 +17,8 @@ from barometer.estimate.signals.panel import Signals, Survey, weeks_between
 
 @dataclass(frozen=True)
 class Readings:
-    """Signals as the filter takes them in. At each time either one measurement for all runs (each run a signal), or one
-    a signal for the only run."""
+    """Signals as the filter takes them in: at each time one measurement in which each run has its own signal, or one a
+    signal, the same in all runs."""
 
     times: list[date]
     measured: list[tuple[kalman.Measurement, ...]]
@@ -26,9 +26,9 @@ class Readings:
     """run x state: variances of the lasting biases; the first state, the level, has none here."""
 
 
-def silent() -> Readings:
-    """No signal at all: one run of the survey alone."""
-    return Readings([], [], np.zeros((1, 1)))
+def silent(runs: int) -> Readings:
+    """No signal at all, in every run."""
+    return Readings([], [], np.zeros((runs, 1)))
 
 
 def apart(signals: Signals, calibration: Calibration, line: Array) -> Readings:
@@ -56,9 +56,9 @@ def apart(signals: Signals, calibration: Calibration, line: Array) -> Readings:
     return Readings(signals.times, measured, lasting)
 
 
-def together(signals: Signals, calibration: Calibration, weights: Array, line: Array) -> Readings:
-    """All signals in one run; a weight below 1 stretches a signal's error, weight 0 leaves it out."""
-    size = len(signals.names)
+def together(signals: Signals, calibration: Calibration, weights: Array, *, line: Array, runs: int) -> Readings:
+    """All signals in every run; a weight below 1 stretches a signal's error, weight 0 leaves it out."""
+    size, shape = len(signals.names), (runs, signals.value.shape[2])
     loadings = np.hstack([calibration.slope[:, None], np.eye(size)])
     stretched = (signals.variance + calibration.noise[:, None, None]) / np.where(weights > 0, weights, 1.0)[
         :, None, None
@@ -66,27 +66,32 @@ def together(signals: Signals, calibration: Calibration, weights: Array, line: A
     measured = [
         tuple(
             kalman.Measurement(
-                signals.value[one, None, at], stretched[one, None, at], loadings[one, None], line, is_relative=True
+                np.broadcast_to(signals.value[one, at], shape),
+                np.broadcast_to(stretched[one, at], shape),
+                np.broadcast_to(loadings[one], (runs, size + 1)),
+                line,
+                is_relative=True,
             )
             for one in range(size)
             if weights[one] > 0
         )
         for at in range(len(signals.times))
     ]
-    return Readings(signals.times, measured, np.append(0.0, calibration.lasting)[None])
+    return Readings(signals.times, measured, np.tile(np.append(0.0, calibration.lasting), (runs, 1)))
 
 
 def course(
-    survey: Survey, parameters: Parameters, readings: Readings, *, days: Sequence[date]
+    survey: Survey, parameters: Sequence[Parameters], readings: Readings, *, days: Sequence[date]
 ) -> Iterator[tuple[date, Array, Array]]:
     """For each of `days` that the survey has begun by: level and variance (run x area) from what was known that day.
 
-    The city moves on unseen between waves, by `citywide` a week; signals say nothing of it.
+    `parameters`: one for each run. The city moves on unseen between waves; signals say nothing of that.
     """
     runs, states = readings.lasting.shape
     first = np.broadcast_to(readings.lasting[:, None, :], (runs, len(survey.areas), states)).copy()
-    first[..., 0] = parameters.between
-    state = kalman.start(first, precision=precision(survey, parameters))
+    first[..., 0] = np.array([one.between for one in parameters])[:, None]
+    weekly, citywide = (np.array([getattr(one, name) for one in parameters]) for name in ("weekly", "citywide"))
+    state = kalman.start(first, precision=np.stack([precision(survey, one) for one in parameters]))
     asked, before = set(days), None
     for day in sorted({*survey.waves, *readings.times, *asked}):
         waves = survey.waves_until(day)
@@ -94,8 +99,8 @@ def course(
         if day in readings.times:
             measured += readings.measured[readings.times.index(day)]
         weeks = weeks_between(before, day) if before else 0.0
-        kalman.advance(state, kalman.Step(weeks, tuple(measured)), weekly_variance=parameters.weekly)
+        kalman.advance(state, kalman.Step(weeks, tuple(measured)), weekly_variance=weekly)
         before = day
         if day in asked and waves:
             level, variance = kalman.level(state, survey.line(waves))
-            yield day, level, variance + parameters.citywide * weeks_between(survey.waves[waves - 1], day)
+            yield day, level, variance + citywide[:, None] * weeks_between(survey.waves[waves - 1], day)

@@ -50,22 +50,22 @@ class State:
 
 
 def start(variances: Array, *, precision: Array) -> State:
-    """A filter before any measurement. `variances`: run x area x state; `precision`: prior's, one a coefficient."""
+    """A filter before any measurement. `variances`: run x area x state; `precision`, prior: run x coefficient."""
     runs, areas, states = variances.shape
-    size = len(precision)
+    size = precision.shape[1]
     return State(
         mean=np.zeros((runs, areas, states)),
         slopes=np.zeros((runs, areas, states, size)),
         covariance=variances[..., None] * np.eye(states),
-        information=np.broadcast_to(np.diag(precision), (runs, size, size)).copy(),
+        information=precision[:, :, None] * np.eye(size),
         score=np.zeros((runs, size)),
         deviance=np.zeros(runs),
     )
 
 
-def walk(state: State, variance: float) -> None:
-    """Let every area's level walk: its variance grows. In place."""
-    state.covariance[..., 0, 0] += variance
+def walk(state: State, variance: Array | float) -> None:
+    """Let every area's level walk: its variance grows, by one figure or one a run. In place."""
+    state.covariance[..., 0, 0] += np.asarray(variance).reshape(-1, 1)
 
 
 def update(state: State, seen: Measurement) -> None:
@@ -114,7 +114,7 @@ def log_likelihood(state: State, precision: Array) -> Array:
     With a flat prior this is the restricted likelihood (Harville 1974, Biometrika 61:383-385).
     """
     explained = np.einsum("rc,rc->r", state.score, np.linalg.solve(state.information, state.score[..., None])[..., 0])
-    volume = np.linalg.slogdet(state.information)[1] - np.log(precision).sum()
+    volume = np.linalg.slogdet(state.information)[1] - np.log(precision).sum(axis=1)
     return np.asarray(-0.5 * (state.deviance - explained + volume))
 
 
@@ -126,7 +126,7 @@ class Step:
     measured: tuple[Measurement, ...]
 
 
-def advance(state: State, step: Step, *, weekly_variance: float) -> State:
+def advance(state: State, step: Step, *, weekly_variance: Array | float) -> State:
     """Take a step: walk, then take in what was measured. In place; returns the same state."""
     walk(state, weekly_variance * step.weeks)
     for measurement in step.measured:

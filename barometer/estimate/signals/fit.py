@@ -12,7 +12,7 @@ from barometer.estimate.signals import filter as kalman
 from barometer.estimate.signals.panel import Survey
 
 # A handful of waves says little about how fast neighbourhoods move, and the likelihood then often has its top at "not
-# at all", with intervals that are too narrow. So the logs of two ratios are given normal priors (after Chung et al. 2013,
+# at all", with intervals that are too narrow. So the logs of two ratios get normal priors (after Chung et al. 2013,
 # Psychometrika 78:685-709): in a year, neighbourhoods move by half the variance of their differences, the city as a
 # whole by a tenth; each may well be five times more or less.
 YEAR_WEEKS = 52.0
@@ -21,9 +21,13 @@ _LOG_RATIO_DEVIATION = 1.5
 # Variance between areas, as a multiple of the spread of the direct estimates.
 _LEAST_BETWEEN, _MOST_BETWEEN = 1e-3, 10.0
 _LEAST_RATIO, _MOST_RATIO = 1e-3, 1e2
+_BOUNDS = np.log([[_LEAST_BETWEEN, _MOST_BETWEEN], [_LEAST_RATIO, _MOST_RATIO], [_LEAST_RATIO, _MOST_RATIO]])
 # The prior of the coefficients, in the same spread: flat for the level, of unit information for covariates' slopes.
 _LEVEL_DEVIATIONS, _SLOPE_DEVIATIONS = 100.0, 1.0
 _LEAST_SPREAD = 1e-9
+# Step of the numerical second derivatives, and the least curvature: a standard deviation of 1.5, as of the priors.
+_STEP = 0.2
+_LEAST_CURVATURE = _LOG_RATIO_DEVIATION**-2
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,30 @@ class Parameters:
     citywide: float
 
 
+@dataclass(frozen=True)
+class Fit:
+    """The likeliest parameters, and a few that are as likely together: predictions are averaged over these."""
+
+    best: Parameters
+    plausible: tuple[Parameters, ...]
+
+
 def fit(survey: Survey) -> Parameters:
     """Maximise the penalised restricted likelihood of the direct estimates."""
-    spread = _spread(survey)
-    start = np.log([0.5, AREA_RATIO, CITY_RATIO])
-    bounds = [(np.log(_LEAST_BETWEEN), np.log(_MOST_BETWEEN)), *[(np.log(_LEAST_RATIO), np.log(_MOST_RATIO))] * 2]
-    found = optimize.minimize(_cost, start, args=(survey, spread), method="L-BFGS-B", bounds=bounds)
-    return _parameters(found.x, spread)
+    return _parameters(_best(survey), _spread(survey))
+
+
+def fit_with_doubt(survey: Survey) -> Fit:
+    """The same, with six further points that stand for what the survey leaves open about the parameters.
+
+    Third-degree cubature of the normal approximation at the top: points at +-sqrt(3) standard deviations along each
+    principal axis of the logs, equal weights (Arasaratnam & Haykin 2009, IEEE Trans. Automatic Control 54:1254-1269).
+    """
+    top, spread = _best(survey), _spread(survey)
+    curvature, axes = np.linalg.eigh(_curvature(top, survey, spread))
+    reach = axes * np.sqrt(len(top) / np.maximum(curvature, _LEAST_CURVATURE))
+    points = np.clip(np.vstack([top + reach.T, top - reach.T]), _BOUNDS[:, 0], _BOUNDS[:, 1])
+    return Fit(_parameters(top, spread), tuple(_parameters(point, spread) for point in points))
 
 
 def precision(survey: Survey, parameters: Parameters) -> Array:
@@ -63,15 +84,43 @@ def wave(survey: Survey, number: int, *, runs: int, states: int) -> kalman.Measu
     )
 
 
-def _cost(logs: Array, survey: Survey, spread: float) -> float:
-    parameters = _parameters(logs, spread)
-    prior = precision(survey, parameters)
+def surveyed_state(survey: Survey, parameters: Parameters) -> kalman.State:
+    """The filter after all waves and nothing else."""
+    prior = precision(survey, parameters)[None]
     state = kalman.start(np.full((1, len(survey.areas), 1), parameters.between), precision=prior)
     for number, weeks in enumerate([0.0, *survey.gaps]):
         kalman.walk(state, parameters.weekly * weeks)
         kalman.update(state, wave(survey, number, runs=1, states=1))
+    return state
+
+
+def _best(survey: Survey) -> Array:
+    start, spread = np.log([0.5, AREA_RATIO, CITY_RATIO]), _spread(survey)
+    bounds = optimize.Bounds(_BOUNDS[:, 0], _BOUNDS[:, 1])
+    found = optimize.minimize(lambda logs: _cost(logs, survey, spread), start, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(found.x)
+
+
+def _cost(logs: Array, survey: Survey, spread: float) -> float:
+    parameters = _parameters(logs, spread)
+    likelihood = kalman.log_likelihood(surveyed_state(survey, parameters), precision(survey, parameters)[None])
     off = (logs[1:] - np.log([AREA_RATIO, CITY_RATIO])) / _LOG_RATIO_DEVIATION
-    return float(-kalman.log_likelihood(state, prior)[0] + 0.5 * (off**2).sum())
+    return float(-likelihood[0] + 0.5 * (off**2).sum())
+
+
+def _curvature(top: Array, survey: Survey, spread: float) -> Array:
+    """Second derivatives of the cost, by differences."""
+    steps = np.eye(len(top)) * _STEP
+
+    def cost(point: Array) -> float:
+        return _cost(point, survey, spread)
+
+    found = np.empty((len(top), len(top)))
+    for row, first in enumerate(steps):
+        for column, second in enumerate(steps):
+            ends = cost(top + first + second) + cost(top - first - second)
+            found[row, column] = (ends - cost(top + first - second) - cost(top - first + second)) / (4 * _STEP**2)
+    return (found + found.T) / 2
 
 
 def _parameters(logs: Array, spread: float) -> Parameters:

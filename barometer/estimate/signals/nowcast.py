@@ -13,7 +13,7 @@ from barometer.errors import BadInput
 from barometer.estimate.intervals import Array
 from barometer.estimate.signals.calibrate import calibrate, surveyed
 from barometer.estimate.signals.course import Readings, course, silent, together
-from barometer.estimate.signals.fit import Parameters, fit
+from barometer.estimate.signals.fit import Fit, Parameters, fit_with_doubt
 from barometer.estimate.signals.panel import Signals, Survey, signals_panel, survey_panel, weeks_between
 from barometer.estimate.signals.scale import Scale
 
@@ -40,7 +40,7 @@ class _Fitted:
     survey: Survey
     signals: Signals
     weights: Array
-    parameters: Parameters
+    fit: Fit
     scale: Scale
 
 
@@ -74,9 +74,10 @@ def nowcast(
     known = whole.first(whole.waves_until(last))
     if not known.waves:
         return _not_collected(whole.areas, sorted(set(periods)))
+    fit = Fit(parameters, (parameters,)) if parameters else fit_with_doubt(known)
     names, given = _admitted(weights)
     heard = signals_panel(signals, areas=known.areas).between(known.waves[0], last).only(names)
-    fitted = _Fitted(known, heard, np.array([given[name] for name in heard.names]), parameters or fit(known), scale)
+    fitted = _Fitted(known, heard, np.array([given[name] for name in heard.names]), fit, scale)
     days = sorted(set(periods))
     early = [day for day in days if day < known.waves[0]]
     rows = _rows(fitted, [day for day in days if day >= known.waves[0]])
@@ -94,27 +95,35 @@ def _admitted(weights: pl.DataFrame) -> tuple[list[str], dict[str, float]]:
 
 
 def _rows(fitted: _Fitted, days: Sequence[date]) -> pl.DataFrame:
-    alone = course(fitted.survey, fitted.parameters, silent(), days=days)
-    led = course(fitted.survey, fitted.parameters, _readings(fitted), days=days)
+    runs = fitted.fit.plausible
+    alone = course(fitted.survey, runs, silent(len(runs)), days=days)
+    led = course(fitted.survey, runs, _readings(fitted), days=days)
     frames = [
-        _frame(fitted, day, level=level[0], variance=variance[0], alone=alone_variance[0])
-        for (day, level, variance), (_, _, alone_variance) in zip(led, alone, strict=True)
+        _frame(fitted, day, led=_averaged(level, variance), alone=_averaged(alone_level, alone_variance))
+        for (day, level, variance), (_, alone_level, alone_variance) in zip(led, alone, strict=True)
     ]
     return pl.concat([pl.DataFrame(schema=NOWCAST_SCHEMA), *frames])
 
 
+def _averaged(level: Array, variance: Array) -> tuple[Array, Array]:
+    """Mean and variance over equally plausible parameters (rows): within each, and between them."""
+    return level.mean(axis=0), variance.mean(axis=0) + level.var(axis=0)
+
+
 def _readings(fitted: _Fitted) -> Readings:
+    runs = len(fitted.fit.plausible)
     if not fitted.signals.names:
-        return silent()
-    known = surveyed(fitted.survey, fitted.signals, fitted.parameters)
+        return silent(runs)
+    known = surveyed(fitted.survey, fitted.signals, fitted.fit.best)
     calibration = calibrate(fitted.signals, known)
-    return together(fitted.signals, calibration, fitted.weights, fitted.survey.line(len(fitted.survey.waves)))
+    line = fitted.survey.line(len(fitted.survey.waves))
+    return together(fitted.signals, calibration, fitted.weights, line=line, runs=runs)
 
 
-def _frame(fitted: _Fitted, day: date, *, level: Array, variance: Array, alone: Array) -> pl.DataFrame:
-    survey = fitted.survey
+def _frame(fitted: _Fitted, day: date, *, led: tuple[Array, Array], alone: tuple[Array, Array]) -> pl.DataFrame:
+    survey, (level, variance) = fitted.survey, led
     value, error, lower, upper = fitted.scale.back(level, variance)
-    from_survey, from_signals, from_prior = _shares(fitted, day, variance=variance, alone=alone)
+    from_survey, from_signals, from_prior = _shares(fitted, day, variance=variance, alone=alone[1])
     columns = {
         "area": survey.areas,
         "period_end": [day] * len(survey.areas),
@@ -134,7 +143,7 @@ def _frame(fitted: _Fitted, day: date, *, level: Array, variance: Array, alone: 
 
 def _shares(fitted: _Fitted, day: date, *, variance: Array, alone: Array) -> tuple[Array, Array, Array]:
     """Parts of the precision (1 / variance) that came from the survey, from signals, and from the prior's line."""
-    survey, parameters = fitted.survey, fitted.parameters
+    survey, parameters = fitted.survey, fitted.fit.best
     waves = survey.waves_until(day)
     unseen = parameters.citywide * weeks_between(survey.waves[waves - 1], day)
     before = parameters.between + parameters.weekly * weeks_between(survey.waves[0], day) + unseen
