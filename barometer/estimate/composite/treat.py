@@ -47,7 +47,9 @@ def skewness(values: Array) -> float:
     known = values[np.isfinite(values)]
     if known.size < 3 or np.ptp(known) == 0:
         return float("nan")
-    return float(stats.skew(known, bias=False))
+    # Values that differ in their last bits alone have no moments to speak of: NaN, and no outliers.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(stats.skew(known, bias=False))
 
 
 def kurtosis(values: Array) -> float:
@@ -55,7 +57,8 @@ def kurtosis(values: Array) -> float:
     known = values[np.isfinite(values)]
     if known.size < 4 or np.ptp(known) == 0:
         return float("nan")
-    return float(stats.kurtosis(known, bias=False))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(stats.kurtosis(known, bias=False))
 
 
 def has_outliers(values: Array) -> bool:

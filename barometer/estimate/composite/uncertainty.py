@@ -59,7 +59,7 @@ class Published:
 
 
 class Runs(NamedTuple):
-    """`scores`: (runs, units, nodes) on the published scale, in the order of Saltelli's design with inputs `assumptions`.
+    """`scores`: (runs, units, nodes) on the published scale, in the order of Saltelli's design of `assumptions`.
 
     `sampled`: (draws, units, nodes), scores by the methods published when the values alone vary by their errors.
     """

@@ -1,4 +1,4 @@
-"""The ASEM Sustainable Connectivity index (51 countries, 49 indicators) as a structure, and COINr's printed tables of it."""
+"""The ASEM Sustainable Connectivity index as a structure, and COINr's printed tables of it."""
 
 from __future__ import annotations
 
