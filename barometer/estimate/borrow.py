@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from barometer.city import City
+from barometer.errors import BadInput
 from barometer.estimate.cells import CELL_SCHEMA, as_floats, to_cells
 from barometer.estimate.intervals import Array
 from barometer.estimate.periods import PERIOD
-from barometer.estimate.rollup import benchmark
+from barometer.estimate.rollup import Benchmarked, benchmark
 from barometer.estimate.small_area import (
     CannotEstimate,
     SmallAreaFit,
@@ -28,6 +30,8 @@ from barometer.estimate.small_area import (
     row_standardise,
 )
 from barometer.indicators import WHOLE_CITY, Indicator
+
+Mask = npt.NDArray[np.bool_]
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,23 @@ class Modelled:
     fit: SmallAreaFit
 
 
+@dataclass(frozen=True)
+class Areas:
+    """The city's neighbourhoods (m), sorted, and what models know of each: `design` (m, 1 + k), `proximity` (m, m)."""
+
+    names: list[str]
+    design: Array
+    proximity: Array | None
+
+    @classmethod
+    def of(cls, city: City) -> Areas:
+        """From the city's covariates and neighbours; an intercept alone, and no proximity, where it states none."""
+        frame = covariates(city)
+        components = frame.drop("area").to_numpy()
+        design = np.column_stack([np.ones(frame.height), *components.T])
+        return cls(frame["area"].to_list(), design, _proximity(city, frame["area"].to_list()))
+
+
 def borrow(direct: pl.DataFrame, *, city: City, indicators: Sequence[Indicator]) -> pl.DataFrame:
     """CELL_SCHEMA: a model's figure of every neighbourhood, for each indicator and wave that can carry a model.
 
@@ -57,8 +78,9 @@ def borrow(direct: pl.DataFrame, *, city: City, indicators: Sequence[Indicator])
     A wave whose areas cannot carry a model has no rows, and the log says why.
     """
     known = direct.filter(pl.col("value").is_not_null())
+    areas = Areas.of(city)
     frames = [
-        _one_wave(wave, city=city, indicator=indicator)
+        _one_wave(wave, areas, city=city, indicator=indicator)
         for indicator in indicators
         for wave in known.filter(pl.col("indicator") == indicator.id).partition_by(PERIOD, maintain_order=True)
     ]
@@ -81,13 +103,12 @@ def covariates(city: City) -> pl.DataFrame:
     return areas.hstack([pl.Series(f"component_{k + 1}", column) for k, column in enumerate(components.T)])
 
 
-def _one_wave(wave: pl.DataFrame, *, city: City, indicator: Indicator) -> pl.DataFrame:
-    least = max(indicator.minimum_n, city.thresholds.minimum_n)
-    local = wave.filter(pl.col("geography") == city.primary)
-    laid = covariates(city).join(local.drop("geography", "indicator", *PERIOD), on="area", how="left").sort("area")
+def _one_wave(wave: pl.DataFrame, areas: Areas, *, city: City, indicator: Indicator) -> pl.DataFrame:
+    local = wave.filter(pl.col("geography") == city.primary).drop("geography", "indicator", *PERIOD)
+    laid = pl.DataFrame({"area": areas.names}).join(local, on="area", how="left", maintain_order="left")
     laid = laid.with_columns(pl.col("n").fill_null(0), pl.col("effective_n").fill_null(0.0))
     try:
-        made = _model(laid, is_heard=as_floats(laid, "n") >= least, city=city, indicator=indicator)
+        made = _model(laid, areas, city=city, indicator=indicator)
     except CannotEstimate as reason:
         logger.warning("%s from %s: no model of its neighbourhoods (%s)", indicator.id, wave["period_start"][0], reason)
         return to_cells(pl.DataFrame(schema=CELL_SCHEMA))
@@ -95,27 +116,29 @@ def _one_wave(wave: pl.DataFrame, *, city: City, indicator: Indicator) -> pl.Dat
     return _as_cells(laid, _benchmarked(made, laid, whole, city=city, indicator=indicator), wave, city, indicator)
 
 
-def _model(laid: pl.DataFrame, *, is_heard: Array, city: City, indicator: Indicator) -> Modelled:
-    components = laid.select(pl.col("^component_.*$")).to_numpy()
-    design = np.column_stack([np.ones(laid.height), components]) if components.size else np.ones((laid.height, 1))
-    value = np.where(is_heard, as_floats(laid, "value"), np.nan)
-    size = np.where(is_heard, as_floats(laid, "effective_n"), np.nan)
-    plain = _fitted(value, size, design, laid, indicator, proximity=None)
-    proximity = _proximity(city, laid["area"].to_list())
-    if proximity is None:
+def _model(laid: pl.DataFrame, areas: Areas, *, city: City, indicator: Indicator) -> Modelled:
+    is_heard = as_floats(laid, "n") >= max(indicator.minimum_n, city.thresholds.minimum_n)
+    heard = laid.with_columns(
+        pl.when(pl.Series(is_heard)).then(name).alias(name) for name in ("value", "effective_n", "standard_error")
+    )
+    plain = _fitted(heard, areas, indicator, proximity=None)
+    if areas.proximity is None:
         return plain
-    spatial = _fitted(value, size, design, laid, indicator, proximity=proximity)
-    is_better = spatial.fit.converged and spatial.fit.aic < plain.fit.aic - CLEARLY_BETTER
-    return spatial if is_better else plain
+    spatial = _fitted(heard, areas, indicator, proximity=areas.proximity)
+    return spatial if _is_clearly_better(spatial.fit, plain.fit) else plain
 
 
-def _fitted(
-    value: Array, size: Array, design: Array, laid: pl.DataFrame, indicator: Indicator, *, proximity: Array | None
-) -> Modelled:
+def _is_clearly_better(spatial: SmallAreaFit, plain: SmallAreaFit) -> bool:
+    """It explains clearly more, and its errors are sound (their approximation can fail where rho nears a bound)."""
+    return spatial.converged and bool((spatial.mse > 0).all()) and spatial.aic < plain.aic - CLEARLY_BETTER
+
+
+def _fitted(heard: pl.DataFrame, areas: Areas, indicator: Indicator, *, proximity: Array | None) -> Modelled:
+    value, size = as_floats(heard, "value"), as_floats(heard, "effective_n")
     if indicator.is_share:
-        shares = fit_shares(value, size, design, proximity=proximity)
+        shares = fit_shares(value, size, areas.design, proximity=proximity)
         return Modelled(shares.share, shares.standard_error, shares.lower, shares.upper, shares.fit)
-    fit = fit_model(value, design, _unit_variance(laid) / size, proximity=proximity)
+    fit = fit_model(value, areas.design, _unit_variance(heard) / size, proximity=proximity)
     error, lower, upper = interval(fit)
     lowest, highest = indicator.scale.minimum, indicator.scale.maximum
     inside = np.clip(fit.eblup, lowest, highest)
@@ -149,35 +172,43 @@ def _benchmarked(
 ) -> Modelled:
     """The figures moved, the least sure ones most, until adults' mean over all neighbourhoods is the city's figure.
 
-    Neighbourhoods whose own direct figure is shown keep it. Nothing is moved where the city has no figure or does not
-    know how many adults live where.
+    Neighbourhoods whose own direct figure is shown keep it. Nothing is moved where the city has no figure, does not
+    know how many adults live where, or no move can meet the city's figure.
     """
     adults = laid.join(city.neighbourhoods.select("area", "adults"), on="area", how="left", maintain_order="left")
-    if whole.is_empty() or adults["adults"].null_count():
-        return made
     is_shown = _is_shown_directly(laid, city=city, indicator=indicator)
+    if whole.is_empty() or adults["adults"].null_count() or is_shown.all():
+        return made
     values = np.where(is_shown, as_floats(laid, "value"), made.value)
-    moved = benchmark(
-        values,
-        np.where(is_shown, 0.0, made.standard_error**2),
-        as_floats(adults, "adults"),
-        float(whole["value"].item()),
-        scale=(indicator.scale.minimum, indicator.scale.maximum),
-    )
-    shift = moved.value - values
-    return Modelled(
-        moved.value,
-        np.sqrt(moved.mse),
-        np.clip(made.lower + shift, indicator.scale.minimum, moved.value),
-        np.clip(made.upper + shift, moved.value, indicator.scale.maximum),
-        made.fit,
-    )
+    try:
+        moved = benchmark(
+            values,
+            np.where(is_shown, 0.0, made.standard_error**2),
+            as_floats(adults, "adults"),
+            float(whole["value"].item()),
+            scale="logit" if indicator.is_share else "identity",
+        )
+    except BadInput as reason:
+        logger.warning("%s: neighbourhoods do not add up to the city (%s)", indicator.id, reason)
+        return made
+    return _shifted(made, moved, moved.values - values, indicator)
 
 
-def _is_shown_directly(laid: pl.DataFrame, *, city: City, indicator: Indicator) -> Array:
+def _shifted(made: Modelled, moved: Benchmarked, shift: Array, indicator: Indicator) -> Modelled:
+    """Values and errors as moved, intervals with them and as much wider as the errors are."""
+    error = np.sqrt(moved.mse)
+    wider = np.divide(error, made.standard_error, out=np.ones_like(error), where=error > made.standard_error)
+    lower = made.value - wider * (made.value - made.lower) + shift
+    upper = made.value + wider * (made.upper - made.value) + shift
+    lowest, highest = indicator.scale.minimum, indicator.scale.maximum
+    value = np.clip(moved.values, lowest, highest)
+    return Modelled(value, error, np.clip(lower, lowest, value), np.clip(upper, value, highest), made.fit)
+
+
+def _is_shown_directly(laid: pl.DataFrame, *, city: City, indicator: Indicator) -> Mask:
     least = max(indicator.minimum_n, city.thresholds.minimum_n)
     is_sure = pl.col("reliability").fill_null(0.0) >= city.thresholds.reliability
-    return laid.select(is_sure & (pl.col("n") >= least)).to_series().to_numpy()
+    return np.asarray(laid.select(is_sure & (pl.col("n") >= least)).to_series().to_numpy(), dtype=np.bool_)
 
 
 def _as_cells(laid: pl.DataFrame, made: Modelled, wave: pl.DataFrame, city: City, indicator: Indicator) -> pl.DataFrame:

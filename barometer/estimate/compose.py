@@ -11,7 +11,8 @@ import polars as pl
 from barometer.city import City
 from barometer.errors import BadInput
 from barometer.estimate.cells import CELL_SCHEMA, Cells, to_cells
-from barometer.estimate.composite import RANK_SHIFT, Alternatives, Composite, Part, composite_index
+from barometer.estimate.composite import Alternatives, Composite, Part, composite_index
+from barometer.estimate.composite.index import RANK_SHIFT
 from barometer.estimate.periods import PERIOD
 from barometer.indicators import WHOLE_CITY, CompositeScore, Indicator, Indicators
 

@@ -92,7 +92,7 @@ def work_out(context: Context) -> Estimated:
     is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
     cells = withhold(cells, where=is_withheld, reason="not_applicable")
     beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
-    beside["clusters"] = find_clusters(cells, city=context.night.city)
+    beside["clusters"] = find_clusters(cells, city=context.night.city, indicators=context.indicators)
     beside["alerts"] = find_alerts(cells, city=context.night.city, indicators=context.indicators)
     return Estimated(cells, beside)
 
