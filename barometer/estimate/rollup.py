@@ -22,6 +22,7 @@ MINIMUM_COVERED = 0.8
 # Shares of a crosswalk come with six decimals, so those of one area add up to one within this.
 SHARE_TOLERANCE = 1e-4
 _EXACT = 1e-13
+_STEPS = 1_000
 # As far as a logit can go before a share is one in double precision.
 _FURTHEST_LOGIT = 36.0
 
@@ -65,14 +66,15 @@ def benchmark(
     The least sum of phi * (change)² under that constraint is change = a * (total - mean), a = (w/phi) / sum(w²/phi), w
     the population shares (Datta, Ghosh, Steorts & Maples 2011, TEST 20:574-588; Bell, Datta & Ghosh 2013, Biometrika
     100:189-202). `method` chooses phi: difference (phi = w: all move alike), ratio (phi = w/value: in proportion),
-    mse_weighted (phi = 1/mse: the uncertain move most). `scale` logit moves shares on the logit scale, so that they stay
-    between 0 and 1; a value that is 0 or 1 stays. `values`, `mse` (NaN not allowed), `population`: (areas,).
+    mse_weighted (phi = 1/mse: the uncertain move most). `scale` logit moves shares on the logit scale, so that they
+    stay between 0 and 1 (not with ratio); a value that is 0 or 1 stays. `values`, `mse` (NaN not allowed),
+    `population`: (areas,).
 
     Mean squared errors: where the total comes from the same data (`total_variance` None) the move adds to each, by its
-    square (Steorts & Ghosh 2013, Statistica Sinica 23:749-767: an optimal estimate's error is uncorrelated with whatever
-    the same data say). Where it comes from elsewhere with variance `total_variance` (0: it is the truth), and areas'
-    errors are independent, the total informs: mse - 2 a w mse + a² (sum w² mse + total_variance).
-    Raises `BadInput` for gaps, values off their scale, or a total that no move can reach.
+    square (Steorts & Ghosh 2013, Statistica Sinica 23:749-767: an optimal estimate's error is uncorrelated with
+    whatever the same data say). Where it comes from elsewhere with variance `total_variance` (0: it is the truth), and
+    areas' errors are independent, the total informs: mse - 2 a w mse + a² (sum w² mse + total_variance). Raises
+    `BadInput` for gaps, values off their scale, or a total that no move can reach.
     """
     shares = _checked(values, mse, population, total, method=method, scale=scale)
     discrepancy = float(total - shares @ values)
@@ -101,8 +103,8 @@ def _checked(values: Array, mse: Array, population: Array, total: float, *, meth
         raise BadInput("benchmarking needs populations of 0 or more, and someone who lives in the city")
     if scale == "logit" and not ((values >= 0).all() and (values <= 1).all() and 0 <= total <= 1):
         raise BadInput("benchmarking on the logit scale is for shares: values and total must lie between 0 and 1")
-    if scale == "identity" and method == "ratio" and not (values > 0).all():
-        raise BadInput("benchmarking by ratio needs values above zero; use difference or mse_weighted")
+    if method == "ratio" and (scale == "logit" or not (values > 0).all()):
+        raise BadInput("benchmarking by ratio is for values above zero as they are; use difference or mse_weighted")
     return np.asarray(population / population.sum(), dtype=np.float64)
 
 
@@ -146,7 +148,9 @@ def _logit_change(values: Array, direction: Array, shares: Array, total: float) 
         raise BadInput(
             f"no move of shares between 0 and 1 meets the total {total}; areas at 0 or 1 stay where they are"
         )
-    return np.asarray(optimize.brentq(excess, -furthest, furthest, xtol=_EXACT, rtol=1e-15) * step, dtype=np.float64)
+    return np.asarray(
+        optimize.brentq(excess, -furthest, furthest, xtol=_EXACT, rtol=_EXACT, maxiter=_STEPS) * step, dtype=np.float64
+    )
 
 
 def _logit(values: Array) -> Array:
@@ -174,13 +178,13 @@ def roll_up(
     `areas`: area, value, standard_error (null where missing). `crosswalk`: area, geography, other_area, share of the
     area's population that lives there (`City.crosswalk`). `population`: area, population. The interval is a normal one,
     cut at `minimum` and `maximum`; for shares it is made on the logit scale. Returns ROLLED_SCHEMA, one row a geography
-    and other area; `covered`: share of its population in neighbourhoods that have a value. Below `minimum_covered` a row
-    has the reason too_few.
+    and other area; `covered`: share of its population in neighbourhoods that have a value. Below `minimum_covered` a
+    row has the reason too_few.
 
-    Assumes that people are alike within a neighbourhood, whichever ward they live in, and that the neighbourhoods' errors
-    are independent; the first is not in the error. Population times value adds up over the wards to what it adds up to
-    over the neighbourhoods, wherever every neighbourhood has a value.
-    Raises `BadInput` when an area's shares do not add up to one, or it has no population.
+    Assumes that people are alike within a neighbourhood, whichever ward they live in, and that the neighbourhoods'
+    errors are independent; the first is not in the error. Population times value adds up over the wards to what it adds
+    up to over the neighbourhoods, wherever every neighbourhood has a value. Raises `BadInput` when an area's shares do
+    not add up to one, or it has no population.
     """
     pieces = _pieces(areas, crosswalk, population)
     known = pl.col("value").is_not_null()
@@ -195,8 +199,9 @@ def roll_up(
     rolled = rolled.rename({"other_area": "area"}).sort("geography", "area")
     is_enough = (pl.col("covered") >= minimum_covered) & pl.col("value").is_finite()
     kept = rolled.with_columns(
-        pl.when(is_enough).then(pl.col(name)).alias(name) for name in ("value", "standard_error")
-    ).with_columns(missing_reason=pl.when(~is_enough).then(pl.lit("too_few")))
+        *(pl.when(is_enough).then(pl.col(name)).alias(name) for name in ("value", "standard_error")),
+        missing_reason=pl.when(~is_enough).then(pl.lit("too_few")),
+    )
     interval = _shares_interval if is_share else _mean_interval(minimum, maximum)
     return _with_ends(kept, interval).select(list(ROLLED_SCHEMA)).cast(ROLLED_SCHEMA)  # type: ignore[arg-type]
 

@@ -53,18 +53,19 @@ def _on_ring(values: list[float | None]) -> dict[str, float | None]:
     return {f"A{i:02d}": value for i, value in enumerate(values)}
 
 
+@pytest.fixture(scope="module")
+def counties() -> tuple[pl.DataFrame, pl.DataFrame]:
+    examples = pytest.importorskip("libpysal.examples")
+    lines = Path(examples.get_path("stl.gal")).read_text("ascii").splitlines()[1:]
+    lists = zip(lines[::2], lines[1::2], strict=True)
+    borders = [(head.split()[0], neighbour) for head, listed in lists for neighbour in listed.split()]
+    rates = pl.read_csv(examples.get_path("stl_hom.txt"), skip_rows=1)["HR8893"].to_list()
+    adjacency = pl.DataFrame(borders, schema={"area": pl.String, "neighbour": pl.String}, orient="row")
+    return _estimates({str(i + 1): rate for i, rate in enumerate(rates)}), adjacency
+
+
 class TestStLouis:
     """Homicide rates 1988-93 of 78 counties around St Louis, carried by libpysal, and what esda prints of them."""
-
-    @pytest.fixture(scope="class")
-    def counties(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        examples = pytest.importorskip("libpysal.examples")
-        lines = Path(examples.get_path("stl.gal")).read_text("ascii").splitlines()[1:]
-        lists = zip(lines[::2], lines[1::2], strict=True)
-        borders = [(head.split()[0], neighbour) for head, listed in lists for neighbour in listed.split()]
-        rates = pl.read_csv(examples.get_path("stl_hom.txt"), skip_rows=1)["HR8893"].to_list()
-        adjacency = pl.DataFrame(borders, schema={"area": pl.String, "neighbour": pl.String}, orient="row")
-        return _estimates({str(i + 1): rate for i, rate in enumerate(rates)}), adjacency
 
     def test_moran_i(self, counties: tuple[pl.DataFrame, pl.DataFrame]) -> None:
         found = global_moran(*counties, permutations=FEW).row(0, named=True)
