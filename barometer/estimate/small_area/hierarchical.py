@@ -19,7 +19,7 @@ from barometer.estimate.small_area.fay_herriot import (
 from barometer.estimate.small_area.results import SmallAreaFit, information_criteria
 from barometer.estimate.small_area.scoring import MAX_ITERATIONS, TOLERANCE, Optimum
 
-# Points of Gauss-Legendre quadrature: twice as many move no estimate by 1e-8 of its error.
+# Points of Gauss-Legendre quadrature: four times as many move no estimate by 1e-10 of its error.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 
 # Where the posterior density has fallen to e^-35 of its summit, nothing that counts lies beyond.
@@ -32,9 +32,9 @@ def hierarchical_fay_herriot(y: npt.ArrayLike, X: npt.ArrayLike, variance: npt.A
     """Posterior means and variances of the Fay-Herriot model under flat priors of beta and sigma2 >= 0.
 
     Arguments as for `fay_herriot`. `eblup` and `mse` are the posterior mean and variance of each area, by quadrature
-    over sigma2 (Rao & Molina 2015, Small Area Estimation, section 10.3; the flat prior makes the posterior variance
-    unbiased for the MSE to second order: Datta, Rao & Smith 2005, Biometrika 92:183-196). `sigma2`, `beta`, `gamma` are
-    posterior means; `loglik` is at those. Unlike REML, no answer rests on sigma2 = 0, so that intervals cover at least
+    over sigma2 (Rao & Molina 2015, Small Area Estimation, section 10.3; with equal sampling variances the flat prior
+    makes the posterior variance unbiased for the MSE to second order: Datta, Rao & Smith 2005, Biometrika 92:183-196).
+    `sigma2`, `beta`, `gamma` are posterior means; `loglik` is at those. Unlike REML, no answer rests on sigma2 = 0, so that intervals cover at least
     94 % at 63 areas however small sigma2 is, and more than 95 % where it is nearly 0. O(m p^2).
 
     Raises `CannotEstimate`, also for fewer than 3 areas more than covariates, where the posterior is improper.

@@ -18,9 +18,6 @@ from barometer.estimate.small_area.scoring import Evaluation, Optimum
 Likelihood = Literal["reml", "ml"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("reml", "ml")
 
-# Scoring converges linearly here; this leaves 6 sound digits in mean squared errors and 7 in estimates.
-TOLERANCE = 1e-8
-
 # Below this many rows, threads waiting for one another cost more than they save.
 _THREADS_PAY_FROM = 400
 
@@ -102,12 +99,19 @@ def inverse_of(sigma: Array) -> tuple[Array, float]:
 def evaluate(areas: Areas, structure: Structure, theta: Array, method: Likelihood) -> Evaluation:
     """(Restricted) log-likelihood with score and expected information in theta (Rao & Molina 2015, section 5.2.4)."""
     fitted = fit_at(areas, structure(theta))
-    sampled, weighted = areas.is_sampled, fitted.inverse @ fitted.residual
+    block, weighted = np.ix_(areas.is_sampled, areas.is_sampled), fitted.inverse @ fitted.residual
     projection = _projection(areas, fitted) if method == "reml" else fitted.inverse
-    slopes = [slope[np.ix_(sampled, sampled)] for slope in fitted.effects.first]
+    slopes = [slope[block] for slope in fitted.effects.first]
     score = np.array([0.5 * (weighted @ slope @ weighted - (projection * slope).sum()) for slope in slopes])
     value = fitted.restricted if method == "reml" else fitted.loglik
-    return Evaluation(value, score, _information(projection, slopes))
+    expected = _information(projection, slopes)
+    moved = np.array([slope @ weighted for slope in slopes])
+    observed = moved @ _projection(areas, fitted) @ moved.T - expected
+    for (r, s), second in fitted.effects.second().items():
+        bend = 0.5 * ((projection * second[block]).sum() - weighted @ second[block] @ weighted)
+        # Both halves of the matrix; numpy adds to a place named twice only once, which is right for the diagonal.
+        observed[[r, s], [s, r]] += bend
+    return Evaluation(value, score, expected, observed)
 
 
 def _projection(areas: Areas, fitted: Fitted) -> Array:

@@ -19,6 +19,7 @@ from barometer.estimate.small_area.proximity import check_proximity
 from barometer.estimate.small_area.results import SpatialFit, information_criteria
 from barometer.estimate.small_area.scoring import (
     MAX_ITERATIONS,
+    TOLERANCE,
     Box,
     Evaluation,
     Optimum,
@@ -41,7 +42,7 @@ def spatial_fay_herriot(
     proximity: Any,
     *,
     method: Likelihood = "reml",
-    tolerance: float = mixed.TOLERANCE,
+    tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
 ) -> SpatialFit:
     """Fit the spatial Fay-Herriot model (Petrucci & Salvati 2006, J. Agric. Biol. Environ. Stat. 11:169-182).

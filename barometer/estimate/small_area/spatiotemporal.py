@@ -18,6 +18,7 @@ from barometer.estimate.small_area.proximity import check_proximity
 from barometer.estimate.small_area.results import SpatioTemporalFit
 from barometer.estimate.small_area.scoring import (
     MAX_ITERATIONS,
+    TOLERANCE,
     Box,
     Evaluation,
     Optimum,
@@ -33,7 +34,7 @@ def spatiotemporal_fay_herriot(
     n_times: int,
     proximity: Any,
     *,
-    tolerance: float = mixed.TOLERANCE,
+    tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
 ) -> SpatioTemporalFit:
     """Fit y_dt = x_dt'beta + u_d + w_dt + e_dt by REML (Marhuenda, Molina & Morales 2013, CSDA 58:308-325).
