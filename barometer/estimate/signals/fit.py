@@ -104,7 +104,7 @@ def _best(survey: Survey) -> Array:
     def cost(logs: Array) -> float:
         return _cost(logs, survey, spread)
 
-    return np.asarray(optimize.minimize(cost, start, method="L-BFGS-B", bounds=bounds).x)  # type: ignore[call-overload]
+    return np.asarray(optimize.minimize(cost, start, method="L-BFGS-B", bounds=bounds).x)
 
 
 def _cost(logs: Array, survey: Survey, spread: float) -> float:
