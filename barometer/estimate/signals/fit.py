@@ -12,18 +12,21 @@ from barometer.estimate.signals import filter as kalman
 from barometer.estimate.signals.panel import Survey
 
 # A handful of waves says little about how fast neighbourhoods move, and the likelihood then often has its top at "not
-# at all", with intervals that are too narrow. So the logs of two ratios get normal priors (after Chung et al. 2013,
-# Psychometrika 78:685-709): in a year, neighbourhoods move by half the variance of their differences, the city as a
-# whole by a tenth; each may well be five times more or less.
+# at all", with intervals that are too narrow. So the logs of two ratios get normal priors: in a year, neighbourhoods
+# move by half the variance of their differences, the city as a whole by a tenth; each may well be five times more or
+# less. The variance that covariates leave between areas is kept off 0 by a gamma(2) prior on its root, half its log in
+# the penalty (Chung et al. 2013, Psychometrika 78:685-709).
 YEAR_WEEKS = 52.0
 AREA_RATIO, CITY_RATIO = 0.5, 0.1
 _LOG_RATIO_DEVIATION = 1.5
-# Variance between areas, as a multiple of the spread of the direct estimates.
+# Variance between areas (about the line of the covariates), as a part of the variance of their differences.
 _LEAST_BETWEEN, _MOST_BETWEEN = 1e-3, 10.0
 _LEAST_RATIO, _MOST_RATIO = 1e-3, 1e2
 _BOUNDS = np.log([[_LEAST_BETWEEN, _MOST_BETWEEN], [_LEAST_RATIO, _MOST_RATIO], [_LEAST_RATIO, _MOST_RATIO]])
 # The prior of the coefficients, in the same spread: flat for the level, of unit information for covariates' slopes.
 _LEVEL_DEVIATIONS, _SLOPE_DEVIATIONS = 100.0, 1.0
+# Differences of areas, cleared of sampling error, are at least this part of the spread of the direct estimates.
+_LEAST_TRUE_PART = 0.1
 _LEAST_SPREAD = 1e-9
 # Step of the numerical second derivatives, and the least curvature: a standard deviation of 1.5, as of the priors.
 _STEP = 0.2
@@ -97,15 +100,18 @@ def surveyed_state(survey: Survey, parameters: Parameters) -> kalman.State:
 def _best(survey: Survey) -> Array:
     start, spread = np.log([0.5, AREA_RATIO, CITY_RATIO]), _spread(survey)
     bounds = optimize.Bounds(_BOUNDS[:, 0], _BOUNDS[:, 1])
-    found = optimize.minimize(lambda logs: _cost(logs, survey, spread), start, method="L-BFGS-B", bounds=bounds)
-    return np.asarray(found.x)
+
+    def cost(logs: Array) -> float:
+        return _cost(logs, survey, spread)
+
+    return np.asarray(optimize.minimize(cost, start, method="L-BFGS-B", bounds=bounds).x)
 
 
 def _cost(logs: Array, survey: Survey, spread: float) -> float:
     parameters = _parameters(logs, spread)
     likelihood = kalman.log_likelihood(surveyed_state(survey, parameters), precision(survey, parameters)[None])
     off = (logs[1:] - np.log([AREA_RATIO, CITY_RATIO])) / _LOG_RATIO_DEVIATION
-    return float(-likelihood[0] + 0.5 * (off**2).sum())
+    return float(-likelihood[0] + 0.5 * (off**2).sum() - 0.5 * logs[0])
 
 
 def _curvature(top: Array, survey: Survey, spread: float) -> Array:
@@ -126,8 +132,10 @@ def _curvature(top: Array, survey: Survey, spread: float) -> Array:
 def _parameters(logs: Array, spread: float) -> Parameters:
     between, area, city = np.exp(logs)
     between = float(between * spread)
-    return Parameters(between, float(area * between / YEAR_WEEKS), float(city * between / YEAR_WEEKS))
+    return Parameters(between, float(area * spread / YEAR_WEEKS), float(city * spread / YEAR_WEEKS))
 
 
 def _spread(survey: Survey) -> float:
-    return max(float(np.nanvar(survey.value)), _LEAST_SPREAD)
+    """Variance of the differences between areas, cleared of sampling error, waves pooled."""
+    total = np.nanmean((survey.value - np.nanmean(survey.value, axis=1, keepdims=True)) ** 2)
+    return max(float(total - np.nanmean(survey.variance)), float(_LEAST_TRUE_PART * total), _LEAST_SPREAD)

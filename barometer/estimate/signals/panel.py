@@ -198,8 +198,10 @@ def _covariates(prior: pl.DataFrame | None, areas: Sequence[str]) -> Array:
     ones = np.ones((len(areas), 1))
     if prior is None:
         return ones
+    if prior["area"].is_duplicated().any():
+        raise BadInput("prior: an area is there twice; give one row an area")
     wanted = pl.DataFrame({"area": list(areas)}, schema={"area": pl.String})
-    joined = wanted.join(prior, on="area", how="left", validate="1:1", maintain_order="left").drop("area")
+    joined = wanted.join(prior, on="area", how="left", maintain_order="left").drop("area")
     values = joined.cast(pl.Float64).to_numpy()
     if not np.isfinite(values).all():
         raise BadInput("prior: every area needs every covariate, as a finite number")
