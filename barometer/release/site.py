@@ -28,6 +28,7 @@ from barometer.release.page_data import page_data
 from barometer.release.summary import group_shares, summarise
 
 VEGA_LITE = "6.4"
+SHOWN_SIGNALS = 4
 _BEGIN, _END = "<!-- approval begins -->", "<!-- approval ends -->"
 DOWNLOADS = {
     "estimates.csv": "All figures with their errors, as a table (CSV)",
@@ -111,13 +112,15 @@ def _groups(content: Content, night: Night) -> list[tuple[str, list[dict[str, An
     return [(str(margin), rows.to_dicts()) for (margin,), rows in parts.items()]
 
 
-def _skill(content: Content) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Title of what is brought up to date -> what each signal adds to it, the most telling first."""
+def _skill(content: Content) -> list[dict[str, Any]]:
+    """What is brought up to date: its title, how many signals were tried, and the most telling of them."""
     titles = {indicator.id: indicator.title for indicator in content.indicators.indicators}
-    rows = content.skill.sort("indicator", "skill", "signal", descending=[False, True, False], nulls_last=True)
-    named = rows.with_columns(pl.col("indicator", "signal").replace(titles))
-    parts = named.partition_by(["indicator"], as_dict=True, maintain_order=True)
-    return [(str(indicator), rows.to_dicts()) for (indicator,), rows in parts.items()]
+    rows = content.skill.sort("indicator", "weight", "skill", "signal", descending=[False, True, True, False])
+    parts = rows.with_columns(pl.col("signal").replace(titles)).partition_by(["indicator"], as_dict=True)
+    return [
+        {"title": titles[str(indicator)], "tried": part.height, "rows": part.head(SHOWN_SIGNALS).to_dicts()}
+        for (indicator,), part in parts.items()
+    ]
 
 
 def _by_dimension(content: Content) -> list[tuple[str, list[Any]]]:
