@@ -125,11 +125,37 @@ def classify(
 
 
 @app.command()
-def estimate(city: CityOption, night: NightOption) -> None:
-    """Every indicator for every neighbourhood, with its error."""
+def estimate(
+    city: CityOption,
+    night: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="day of the night; of a what-if, the newest if absent")
+    ] = None,
+    what_if: Annotated[
+        Path | None, typer.Option(help="YAML of changed settings: show who would move, and change nothing")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="of a what-if: every estimate side by side, as CSV")] = None,
+) -> None:
+    """Every indicator for every neighbourhood, with its error; or what would move if settings were others."""
     from barometer.estimate.run import estimate as step
 
-    _say(step(_night(city, night)))
+    if what_if is not None:
+        _what_if(city, night, what_if, output)
+    elif night is None:
+        raise BarometerError("say which night to estimate: --night YYYY-MM-DD")
+    else:
+        _say(step(_night(city, night)))
+
+
+def _what_if(city: str, night: datetime | None, file: Path, output: Path | None) -> None:
+    from barometer.estimate.tune import newest_night, what_if
+
+    context = _night(city, night) if night else newest_night(_night(city, datetime.now()))
+    found = what_if(context, file)
+    for line in found.lines():
+        typer.echo(line)
+    if output:
+        found.moves.write_csv(output)
+        console.print(f"Every estimate side by side: {output}", highlight=False)
 
 
 @app.command()

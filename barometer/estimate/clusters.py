@@ -12,6 +12,7 @@ from barometer.indicators import WHOLE_CITY, Indicators
 NONE = "none"
 # One global test an indicator, at the usual level.
 _SIGNIFICANT = 0.05
+_GLOBAL_PERMUTATIONS = 999
 CLUSTERS_SCHEMA: dict[str, pl.DataType] = {
     "indicator": pl.String(),
     "geography": pl.String(),
@@ -36,7 +37,7 @@ def find_clusters(cells: pl.DataFrame, *, city: City, indicators: Indicators) ->
     surveyed = [i.id for signal in ("answers", "combined") for i in indicators.of_signal(signal)]
     local = cells.filter(pl.col("geography") == city.primary, pl.col("indicator").is_in(surveyed))
     newest = _newest(local).select("indicator", "area", *PERIOD, "value")
-    whole = global_moran(newest, adjacency).with_columns(
+    whole = global_moran(newest, adjacency, permutations=_GLOBAL_PERMUTATIONS).with_columns(
         geography=pl.lit(WHOLE_CITY),
         area=pl.lit(city.id),
         quadrant=pl.lit(NONE),
