@@ -19,6 +19,7 @@ from barometer.errors import BadInput
 from barometer.estimate.cells import CELL_SCHEMA, as_floats, to_cells
 from barometer.estimate.intervals import Array
 from barometer.estimate.periods import PERIOD
+from barometer.estimate.reliability import FEWEST_AREAS
 from barometer.estimate.rollup import Benchmarked, benchmark
 from barometer.estimate.small_area import (
     CannotEstimate,
@@ -120,6 +121,8 @@ def _one_wave(wave: pl.DataFrame, areas: Areas, *, city: City, indicator: Indica
 
 def _model(laid: pl.DataFrame, areas: Areas, *, city: City, indicator: Indicator) -> Modelled:
     is_heard = as_floats(laid, "n") >= max(indicator.minimum_n, city.thresholds.minimum_n)
+    if is_heard.sum() < FEWEST_AREAS:
+        raise CannotEstimate(f"{is_heard.sum()} neighbourhoods have enough answers, {FEWEST_AREAS} are needed")
     heard = laid.with_columns(
         pl.when(pl.Series(is_heard)).then(name).alias(name) for name in ("value", "effective_n", "standard_error")
     )
