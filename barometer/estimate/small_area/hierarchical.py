@@ -34,8 +34,8 @@ def hierarchical_fay_herriot(y: npt.ArrayLike, X: npt.ArrayLike, variance: npt.A
     Arguments as for `fay_herriot`. `eblup` and `mse` are the posterior mean and variance of each area, by quadrature
     over sigma2 (Rao & Molina 2015, Small Area Estimation, section 10.3; with equal sampling variances the flat prior
     makes the posterior variance unbiased for the MSE to second order: Datta, Rao & Smith 2005, Biometrika 92:183-196).
-    `sigma2`, `beta`, `gamma` are posterior means; `loglik` is at those. Unlike REML, no answer rests on sigma2 = 0, so that intervals cover at least
-    94 % at 63 areas however small sigma2 is, and more than 95 % where it is nearly 0. O(m p^2).
+    `sigma2`, `beta`, `gamma` are posterior means; `loglik` is at those. Unlike REML, no answer rests on sigma2 = 0:
+    intervals cover at least 94 % at 63 areas however small sigma2 is, more than 95 % where it is nearly 0. O(m p^2).
 
     Raises `CannotEstimate`, also for fewer than 3 areas more than covariates, where the posterior is improper.
     """

@@ -11,6 +11,7 @@ from barometer.estimate.small_area.fay_herriot import fay_herriot
 from barometer.estimate.small_area.hierarchical import hierarchical_fay_herriot
 from barometer.estimate.small_area.measurement_error import measurement_error_fay_herriot
 from barometer.estimate.small_area.results import SmallAreaFit
+from barometer.estimate.small_area.scoring import TOLERANCE
 from barometer.estimate.small_area.spatial import spatial_fay_herriot
 from barometer.estimate.small_area.spatiotemporal import spatiotemporal_fay_herriot
 
@@ -26,6 +27,7 @@ def fit_model(
     proximity: Any = None,
     n_times: int | None = None,
     X_error: npt.ArrayLike | None = None,  # noqa: N803
+    tolerance: float = TOLERANCE,
 ) -> SmallAreaFit:
     """Fit the model that the arguments call for.
 
@@ -36,15 +38,15 @@ def fit_model(
     if X_error is not None:
         if proximity is not None or n_times is not None:
             raise CannotEstimate("X_error goes with neither proximity nor n_times: leave one of them out")
-        return measurement_error_fay_herriot(y, X, variance, X_error)
+        return measurement_error_fay_herriot(y, X, variance, X_error, tolerance=tolerance)
     if n_times is not None:
         if proximity is None or method != "reml":
             raise CannotEstimate("n_times needs proximity and method 'reml': give both")
-        return spatiotemporal_fay_herriot(y, X, variance, n_times, proximity)
+        return spatiotemporal_fay_herriot(y, X, variance, n_times, proximity, tolerance=tolerance)
     if proximity is not None:
         if method not in ("reml", "ml"):
             raise CannotEstimate(f"method {method!r} does not know proximity: use 'reml' or 'ml'")
-        return spatial_fay_herriot(y, X, variance, proximity, method=method)
+        return spatial_fay_herriot(y, X, variance, proximity, method=method, tolerance=tolerance)
     if method == "hb":
         return hierarchical_fay_herriot(y, X, variance)
-    return fay_herriot(y, X, variance, method=method)
+    return fay_herriot(y, X, variance, method=method, tolerance=tolerance)

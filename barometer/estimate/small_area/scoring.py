@@ -16,7 +16,11 @@ MAX_ITERATIONS = 200
 
 # A parameter near zero is measured against this share of its usual size, below which rounding rules.
 _SMALL = 1e-3
-_HALVINGS = 40
+_ROUNDING = 1e-12
+_HALVINGS = 20
+
+# A step that promises to raise the log-likelihood by less than this, and does not, has found the summit.
+_NO_GAIN = 1e-6
 
 # Fisher's steps until all parameters move by less than R would stop at, or for this long; then Newton's, which do not
 # take ever shorter steps to the summit.
@@ -25,7 +29,7 @@ _FISHER_STEPS = 30
 
 
 class Evaluation(NamedTuple):
-    """A log-likelihood, its gradient (q,), its expected information and, where known, its observed information (q, q)."""
+    """A log-likelihood, its gradient (q,), its expected and, where known, its observed information (q, q)."""
 
     value: float
     score: Array
@@ -72,12 +76,15 @@ def fisher_scoring(
     """
     theta, here, is_near = start, evaluate(start), False
     for iteration in range(1, max_iterations + 1):
-        reached, there = _step(evaluate, theta, here, box, newton=is_near)
+        direction = _direction(theta, here, box, newton=is_near)
+        longest = _longest(theta, direction, box)
+        reached, there = _climb(evaluate, theta, here, longest * direction, box)
         change = np.abs(reached - theta) / np.maximum(np.abs(theta), _SMALL * box.scale)
+        is_stuck = reached is theta and float(direction @ here.score) > _NO_GAIN
         theta, here = reached, there
         is_near = is_near or change.max() < _NEAR or iteration >= _FISHER_STEPS
-        if change.max() < tolerance:
-            return Optimum(theta, here, iteration, converged=True, is_free=free(theta, here.score, box))
+        if is_stuck or (change.max() < tolerance and longest == 1):
+            return Optimum(theta, here, iteration, not is_stuck, free(theta, here.score, box))
     return Optimum(theta, here, max_iterations, converged=False, is_free=free(theta, here.score, box))
 
 
@@ -86,16 +93,30 @@ def free(theta: Array, score: Array, box: Box) -> Mask:
     return ~(((theta <= box.lower) & (score <= 0)) | ((theta >= box.upper) & (score >= 0)))
 
 
-def _step(evaluate: Evaluate, theta: Array, here: Evaluation, box: Box, *, newton: bool) -> tuple[Array, Evaluation]:
-    """The next point and its evaluation; the same point where no step along the direction goes up."""
-    direction = _direction(theta, here, box, newton=newton)
+def _longest(theta: Array, direction: Array, box: Box) -> float:
+    """The share of a step that keeps every parameter within its bounds: going straight, uphill stays uphill."""
+    room = np.where(direction > 0, box.upper - theta, theta - box.lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(direction != 0, room / np.abs(direction), np.inf)
+    return float(min(1.0, shares.min()))
+
+
+def _climb(evaluate: Evaluate, theta: Array, here: Evaluation, step: Array, box: Box) -> tuple[Array, Evaluation]:
+    """The next point and its evaluation, halving the step until it goes up; the same point where none does."""
     slack = 1e-12 * (1 + abs(here.value))
     for halving in range(_HALVINGS):
-        reached = np.clip(theta + direction * 0.5**halving, box.lower, box.upper)
+        reached = _snap(theta + step * 0.5**halving, box)
         there = evaluate(reached)
         if there.value >= here.value - slack:
             return reached, there
     return theta, here
+
+
+def _snap(theta: Array, box: Box) -> Array:
+    """`theta` within its bounds, and on them where only rounding keeps it off."""
+    near = _ROUNDING * box.scale
+    theta = np.where(theta - box.lower <= near, box.lower, theta)
+    return np.where(box.upper - theta <= near, box.upper, theta)
 
 
 def _direction(theta: Array, here: Evaluation, box: Box, *, newton: bool) -> Array:
