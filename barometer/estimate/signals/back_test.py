@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from barometer.estimate.intervals import Array
 from barometer.estimate.reliability import FEWEST_AREAS
@@ -63,7 +64,9 @@ def back_test(
     origins = range(1, len(panel.waves))
     if not origins:
         return _table(indicator, heard.names, _untried(len(heard.names)))
-    found = skill(_scores(panel, [_predict(panel, heard, wave) for wave in origins]))
+    # Many small matrices: threads of the linear algebra would only wait for one another.
+    with threadpool_limits(1):
+        found = skill(_scores(panel, [_predict(panel, heard, wave) for wave in origins]))
     return _table(indicator, heard.names, found)
 
 

@@ -127,13 +127,20 @@ def _unknown(survey: Surveyed, is_seen: Array) -> Array:
 
 
 def _slopes(z: Array, x: Array, is_seen: Array, noise: Array, shared: Array) -> tuple[Array, Array]:
-    """Slope and its standard error; values of an area share the variance `shared` (Sherman-Morrison, area by area)."""
+    """Slope and its standard error, robust to whatever else goes on within an area (Liang & Zeger 1986, Biometrika 73).
+
+    Values of an area are taken to share the variance `shared` (Sherman-Morrison, area by area).
+    """
     weight = np.where(is_seen, 1 / noise, 0.0)
     drawn = shared[:, None] / (1 + shared[:, None] * weight.sum(axis=1))
-    sum_x, sum_z = (weight * x).sum(axis=1), (weight * z).sum(axis=1)
-    information = ((weight * x**2).sum(axis=1) - drawn * sum_x**2).sum(axis=1)
-    moment = ((weight * x * z).sum(axis=1) - drawn * sum_x * sum_z).sum(axis=1)
-    return _ratio(moment, information), np.sqrt(_ratio(np.ones_like(information), information, empty=np.inf))
+    weighted = weight * (x - (drawn * (weight * x).sum(axis=1))[:, None, :])
+    information = (weighted * x).sum((1, 2))
+    slope = _ratio((weighted * z).sum((1, 2)), information)
+    scores = (weighted * (z - slope[:, None, None] * x)).sum(axis=1)
+    areas = is_seen.any(axis=1).sum(axis=1)
+    spread = (scores**2).sum(axis=1) * areas / np.maximum(areas - 1, 1)
+    variance = np.maximum(_ratio(spread, information**2), _ratio(np.ones_like(information), information, empty=np.inf))
+    return slope, np.sqrt(variance)
 
 
 def _mean(values: Array, is_seen: Array) -> Array:

@@ -25,9 +25,6 @@ _LEAST_RATIO, _MOST_RATIO = 1e-3, 1e2
 _BOUNDS = np.log([[_LEAST_BETWEEN, _MOST_BETWEEN], [_LEAST_RATIO, _MOST_RATIO], [_LEAST_RATIO, _MOST_RATIO]])
 # The prior of the coefficients, in the same spread: flat for the level, of unit information for covariates' slopes.
 _LEVEL_DEVIATIONS, _SLOPE_DEVIATIONS = 100.0, 1.0
-# Differences of areas, cleared of sampling error, are at least this part of the spread of the direct estimates.
-_LEAST_TRUE_PART = 0.1
-_LEAST_SPREAD = 1e-9
 # Step of the numerical second derivatives, and the least curvature: a standard deviation of 1.5, as of the priors.
 _STEP = 0.2
 _LEAST_CURVATURE = _LOG_RATIO_DEVIATION**-2
@@ -52,7 +49,7 @@ class Fit:
 
 def fit(survey: Survey) -> Parameters:
     """Maximise the penalised restricted likelihood of the direct estimates."""
-    return _parameters(_best(survey), _spread(survey))
+    return _parameters(_best(survey), survey.spread)
 
 
 def fit_with_doubt(survey: Survey) -> Fit:
@@ -61,8 +58,8 @@ def fit_with_doubt(survey: Survey) -> Fit:
     Third-degree cubature of the normal approximation at the top: points at +-sqrt(3) standard deviations along each
     principal axis of the logs, equal weights (Arasaratnam & Haykin 2009, IEEE Trans. Automatic Control 54:1254-1269).
     """
-    top, spread = _best(survey), _spread(survey)
-    curvature, axes = np.linalg.eigh(_curvature(top, survey, spread))
+    top, spread = _best(survey), survey.spread
+    curvature, axes = np.linalg.eigh(_curvature(top, survey))
     reach = axes * np.sqrt(len(top) / np.maximum(curvature, _LEAST_CURVATURE))
     points = np.clip(np.vstack([top + reach.T, top - reach.T]), _BOUNDS[:, 0], _BOUNDS[:, 1])
     return Fit(_parameters(top, spread), tuple(_parameters(point, spread) for point in points))
@@ -70,7 +67,7 @@ def fit_with_doubt(survey: Survey) -> Fit:
 
 def precision(survey: Survey, parameters: Parameters) -> Array:
     """Prior precision of the coefficients of `survey.line`."""
-    spread = _spread(survey)
+    spread = survey.spread
     deviations = np.full(survey.covariates.shape[1], _SLOPE_DEVIATIONS)
     deviations[0] = _LEVEL_DEVIATIONS
     return np.concatenate([1 / (deviations**2 * spread), 1 / (parameters.citywide * survey.gaps)])
@@ -98,28 +95,28 @@ def surveyed_state(survey: Survey, parameters: Parameters) -> kalman.State:
 
 
 def _best(survey: Survey) -> Array:
-    start, spread = np.log([0.5, AREA_RATIO, CITY_RATIO]), _spread(survey)
+    start = np.log([0.5, AREA_RATIO, CITY_RATIO])
     bounds = optimize.Bounds(_BOUNDS[:, 0], _BOUNDS[:, 1])
 
     def cost(logs: Array) -> float:
-        return _cost(logs, survey, spread)
+        return _cost(logs, survey)
 
     return np.asarray(optimize.minimize(cost, start, method="L-BFGS-B", bounds=bounds).x)
 
 
-def _cost(logs: Array, survey: Survey, spread: float) -> float:
-    parameters = _parameters(logs, spread)
+def _cost(logs: Array, survey: Survey) -> float:
+    parameters = _parameters(logs, survey.spread)
     likelihood = kalman.log_likelihood(surveyed_state(survey, parameters), precision(survey, parameters)[None])
     off = (logs[1:] - np.log([AREA_RATIO, CITY_RATIO])) / _LOG_RATIO_DEVIATION
     return float(-likelihood[0] + 0.5 * (off**2).sum() - 0.5 * logs[0])
 
 
-def _curvature(top: Array, survey: Survey, spread: float) -> Array:
+def _curvature(top: Array, survey: Survey) -> Array:
     """Second derivatives of the cost, by differences."""
     steps = np.eye(len(top)) * _STEP
 
     def cost(point: Array) -> float:
-        return _cost(point, survey, spread)
+        return _cost(point, survey)
 
     found = np.empty((len(top), len(top)))
     for row, first in enumerate(steps):
@@ -133,9 +130,3 @@ def _parameters(logs: Array, spread: float) -> Parameters:
     between, area, city = np.exp(logs)
     between = float(between * spread)
     return Parameters(between, float(area * spread / YEAR_WEEKS), float(city * spread / YEAR_WEEKS))
-
-
-def _spread(survey: Survey) -> float:
-    """Variance of the differences between areas, cleared of sampling error, waves pooled."""
-    total = np.nanmean((survey.value - np.nanmean(survey.value, axis=1, keepdims=True)) ** 2)
-    return max(float(total - np.nanmean(survey.variance)), float(_LEAST_TRUE_PART * total), _LEAST_SPREAD)

@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from barometer.errors import BadInput
 from barometer.estimate.intervals import Array
@@ -67,21 +68,35 @@ def nowcast(
     Standard error and interval hold the survey's error, movement since, and the prior's; `effective_n` is the size of a
     simple random sample as sure. Raises `BadInput` for broken frames.
     """
-    if not periods:
+    days = sorted(set(periods))
+    if not days:
         return pl.DataFrame(schema=NOWCAST_SCHEMA)
-    last = max(periods)
     whole = survey_panel(survey, scale=scale, prior=prior, areas=areas)
-    known = whole.first(whole.waves_until(last))
-    if not known.waves:
-        return _not_collected(whole.areas, sorted(set(periods)))
-    fit = Fit(parameters, (parameters,)) if parameters else fit_with_doubt(known)
+    known = whole.first(whole.waves_until(days[-1]))
+    begun = [day for day in days if known.waves and day >= known.waves[0]]
+    early = _not_collected(whole.areas, [day for day in days if day not in begun])
+    if not begun:
+        return early
+    # Many small matrices: threads of the linear algebra would only wait for one another.
+    with threadpool_limits(1):
+        fitted = _fitted(known, signals, weights, last=days[-1], scale=scale, parameters=parameters)
+        rows = _rows(fitted, begun)
+    return pl.concat([early, rows]).sort("area", "period_end")
+
+
+def _fitted(
+    known: Survey,
+    signals: pl.DataFrame,
+    weights: pl.DataFrame,
+    *,
+    last: date,
+    scale: Scale,
+    parameters: Parameters | None,
+) -> _Fitted:
     names, given = _admitted(weights)
     heard = signals_panel(signals, areas=known.areas).between(known.waves[0], last).only(names)
-    fitted = _Fitted(known, heard, np.array([given[name] for name in heard.names]), fit, scale)
-    days = sorted(set(periods))
-    early = [day for day in days if day < known.waves[0]]
-    rows = _rows(fitted, [day for day in days if day >= known.waves[0]])
-    return pl.concat([_not_collected(known.areas, early), rows]).sort("area", "period_end")
+    fit = Fit(parameters, (parameters,)) if parameters else fit_with_doubt(known)
+    return _Fitted(known, heard, np.array([given[name] for name in heard.names]), fit, scale)
 
 
 def _admitted(weights: pl.DataFrame) -> tuple[list[str], dict[str, float]]:
@@ -124,6 +139,8 @@ def _frame(fitted: _Fitted, day: date, *, led: tuple[Array, Array], alone: tuple
     survey, (level, variance) = fitted.survey, led
     value, error, lower, upper = fitted.scale.back(level, variance)
     from_survey, from_signals, from_prior = _shares(fitted, day, variance=variance, alone=alone[1])
+    waves = survey.waves_until(day)
+    unit = fitted.scale.unit_variance(value, float(survey.unit_variance[:waves].mean()))
     columns = {
         "area": survey.areas,
         "period_end": [day] * len(survey.areas),
@@ -131,8 +148,8 @@ def _frame(fitted: _Fitted, day: date, *, led: tuple[Array, Array], alone: tuple
         "standard_error": error,
         "lower": lower,
         "upper": upper,
-        "n": survey.n[: survey.waves_until(day)].sum(axis=0).round().astype(np.int64),
-        "effective_n": fitted.scale.unit_variance(value, survey.unit_variance) / error**2,
+        "n": survey.n[:waves].sum(axis=0).round().astype(np.int64),
+        "effective_n": unit / error**2,
         "share_from_survey": from_survey,
         "share_from_signals": from_signals,
         "share_from_prior": from_prior,
@@ -156,4 +173,4 @@ def _not_collected(areas: Sequence[str], days: Sequence[date]) -> pl.DataFrame:
     rows = [(area, day, 0, 0.0, "not_collected") for area in areas for day in days]
     known = {name: NOWCAST_SCHEMA[name] for name in ("area", "period_end", "n", "effective_n", "missing_reason")}
     frame = pl.DataFrame(rows, schema=known, orient="row")
-    return pl.concat([pl.DataFrame(schema=NOWCAST_SCHEMA), frame], how="diagonal")
+    return pl.concat([pl.DataFrame(schema=NOWCAST_SCHEMA), frame], how="diagonal").sort("area", "period_end")

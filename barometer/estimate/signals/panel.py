@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -28,13 +29,17 @@ SIGNAL_SCHEMA: dict[str, pl.DataType] = {
     "variance": pl.Float64(),
 }
 _DAYS_A_WEEK = 7.0
+# Differences of areas, cleared of sampling error, are at least this part of the spread of the direct estimates.
+_LEAST_TRUE_PART = 0.1
+_LEAST_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
 class Survey:
     """Direct estimates on the working scale. `value`, `variance`, `n`: wave x area, NaN (0) where there is none.
 
-    `covariates`: area x covariate, standardised, the first all ones.
+    `unit_variance`: of one answer, by wave, on the indicator's own scale. `covariates`: area x covariate, standardised,
+    the first all ones.
     """
 
     areas: list[str]
@@ -42,15 +47,14 @@ class Survey:
     value: Array
     variance: Array
     n: Array
-    unit_variance: float
+    unit_variance: Array
     covariates: Array
 
     def first(self, waves: int) -> Survey:
         """The survey as it stood after so many waves."""
         kept = slice(0, waves)
-        return replace(
-            self, waves=self.waves[kept], value=self.value[kept], variance=self.variance[kept], n=self.n[kept]
-        )
+        arrays = {name: getattr(self, name)[kept] for name in ("value", "variance", "n", "unit_variance")}
+        return replace(self, waves=self.waves[kept], **arrays)
 
     def waves_until(self, day: date) -> int:
         """Number of waves that had ended on a day."""
@@ -62,7 +66,13 @@ class Survey:
         steps[:, : max(waves - 1, 0)] = 1.0
         return np.hstack([self.covariates, steps])
 
-    @property
+    @cached_property
+    def spread(self) -> float:
+        """Variance of the differences between areas, cleared of sampling error, waves pooled; above 0."""
+        total = float(np.nanmean((self.value - np.nanmean(self.value, axis=1, keepdims=True)) ** 2))
+        return max(total - float(np.nanmean(self.variance)), _LEAST_TRUE_PART * total, _LEAST_SPREAD)
+
+    @cached_property
     def gaps(self) -> Array:
         """Weeks from each wave to the next."""
         return np.array([weeks_between(a, b) for a, b in zip(self.waves, self.waves[1:], strict=False)])
@@ -127,7 +137,7 @@ def survey_panel(
         value=_placed(worked["level"], at, shape, np.nan),
         variance=_placed(worked["error"], at, shape, np.nan),
         n=_placed(worked["n"], at, shape, 0.0),
-        unit_variance=float((worked["variance"] * worked["effective"]).mean() or 0.0),  # type: ignore[arg-type]
+        unit_variance=_unit_variances(worked),
         covariates=_covariates(prior, ordered),
     )
 
@@ -174,6 +184,11 @@ def _worked(wave: pl.DataFrame, scale: Scale) -> pl.DataFrame:
     columns = (wave[name].cast(pl.Float64).to_numpy() for name in ("value", "variance", "effective"))
     level, error = scale.to_working(*columns)
     return wave.with_columns(pl.Series("level", level), pl.Series("error", error))
+
+
+def _unit_variances(worked: pl.DataFrame) -> Array:
+    unit = (pl.col("variance") * pl.col("effective")).mean()
+    return worked.group_by("wave_end").agg(unit=unit).sort("wave_end")["unit"].to_numpy()
 
 
 def _positions(
