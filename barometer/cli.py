@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
 app.add_typer(train_app, name="train")
+audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of posts, so that shares can be corrected.")
+app.add_typer(audit_app, name="audit")
 
 console = Console(stderr=True)
 
@@ -346,6 +348,57 @@ def simulate(
 
     settings = Settings()
     step(load_city(city, settings.configs), settings, seed=seed, through=through.date() if through else None)
+
+
+@audit_app.command("export")
+def audit_export(
+    city: CityOption,
+    night: NightOption,
+    output: Annotated[Path, typer.Option(help="file to write: .csv, or .json for Label Studio")],
+) -> None:
+    """Write the posts to label (masked text, no word of the model's) to a file."""
+    from barometer.estimate.audit.desk import send_out
+
+    form = "label-studio" if output.suffix == ".json" else "csv"
+    count = send_out(_night(city, night), output, form=form)  # type: ignore[arg-type]
+    typer.echo(f"{count} posts to label: {output}")
+
+
+@audit_app.command("import")
+def audit_import(
+    city: CityOption,
+    night: NightOption,
+    file: Annotated[Path, typer.Argument(help="the CSV filled in, or Label Studio's JSON export")],
+) -> None:
+    """Read labels back; the next estimate is corrected by them."""
+    from barometer.estimate.audit.desk import take_in
+    from barometer.prepare.privacy import city_door
+
+    context = _night(city, night)
+    found = take_in(context, file, pseudonym=city_door(context.city, context.settings).pseudonym)
+    for problem in found.problems:
+        console.print(problem, highlight=False)
+    typer.echo(f"{found.labels['post'].n_unique()} posts with labels read, {len(found.problems)} rows not used")
+    if found.problems:
+        raise typer.Exit(EXIT_PERSON_CAN_MEND)
+
+
+@audit_app.command("agreement")
+def audit_agreement(city: CityOption, night: NightOption) -> None:
+    """How far labellers agree (Krippendorff's alpha), by label."""
+    from barometer.estimate.audit.desk import agreements
+
+    for head, found in agreements(_night(city, night)).items():
+        known = f"{found.alpha:.2f} ({found.lower:.2f} to {found.upper:.2f})"
+        typer.echo(f"{head}: {found.reason or known}, {found.n_units} posts labelled twice or more")
+
+
+@audit_app.command("config")
+def audit_config() -> None:
+    """Print Label Studio's labelling configuration."""
+    from barometer.estimate.audit.files import labelling_config
+
+    typer.echo(labelling_config())
 
 
 @train_app.command("linear")

@@ -427,6 +427,39 @@ _COVERAGE = Table(
     partition=("night",),
 )
 
+_AUDIT_SAMPLE = Table(
+    "audit_sample",
+    "Posts drawn for people to label, so that the language model's errors are known: the audit.",
+    (
+        _NIGHT,
+        _POST,
+        Column(
+            "stratum", pl.String, "area group, language, label and confidence of the model, from which it was drawn"
+        ),
+        Column("inclusion", pl.Float64, "probability with which it was drawn from the night's posts", "0-1"),
+        _SYNTHETIC,
+    ),
+    key=("post",),
+    partition=("night",),
+    derived_from=(Derivation("posts", "post"),),
+)
+
+_AUDIT_LABELS = Table(
+    "audit_labels",
+    "What people say of the posts of the audit.",
+    (
+        Column("night", pl.Date, "day on which the labels were read back"),
+        _POST,
+        Column("labeller", pl.String, "keyed pseudonym of who labelled", "32 hex digits"),
+        Column("head", pl.String, "trust, target, rumour, hostile"),
+        Column("label", pl.String, "class of that head"),
+        _SYNTHETIC,
+    ),
+    key=("post", "labeller", "head"),
+    partition=("night",),
+    derived_from=(Derivation("audit_sample", "post"),),
+)
+
 _OF_INDICATOR = (
     _NIGHT,
     _ESTIMATE_PLACE[0],
@@ -458,6 +491,29 @@ _SKILL = Table(
         _SYNTHETIC,
     ),
     key=("city", "indicator", "signal", "night"),
+    partition=("night",),
+)
+
+_AUDITS = Table(
+    "audits",
+    "How the shares of the whole city's voices were corrected for the language model's errors, or why they were not.",
+    (
+        *_OF_INDICATOR,
+        *_SPAN,
+        Column("method", pl.String, "prevalence (corrected), uncorrected"),
+        Column("reason", pl.String, "why it is uncorrected", nullable=True),
+        Column("audited", pl.Int64, "audited posts that speak for it", "posts"),
+        Column("reliance", pl.Float64, "how far the model's word is relied on: 0 audit alone, 1 fully", nullable=True),
+        Column("age_days", pl.Float64, "mean age of the audited posts at the end of the period", "days", nullable=True),
+        Column("drift_p", pl.Float64, "p-value of the model erring otherwise than in older audits", "0-1"),
+        Column("is_drifting", pl.Boolean, "that is more than chance would make: the interval is widened"),
+        Column(
+            "agreement", pl.Float64, "Krippendorff's alpha between labellers, the least of its heads", nullable=True
+        ),
+        Column("defect_correlation", pl.Float64, "assumed correlation between being heard and the answer (Meng 2018)"),
+        _SYNTHETIC,
+    ),
+    key=("city", "indicator", "period_end", "night"),
     partition=("night",),
 )
 
@@ -632,6 +688,9 @@ TABLES: dict[str, Table] = {
         _COUNTS,
         _ESTIMATES,
         _COVERAGE,
+        _AUDIT_SAMPLE,
+        _AUDIT_LABELS,
+        _AUDITS,
         _SKILL,
         _ALERTS,
         _CLUSTERS,

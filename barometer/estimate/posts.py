@@ -19,29 +19,75 @@ from barometer.estimate.cells import (
     with_reliability,
     withhold,
 )
+from barometer.estimate.correct import AUDITS_SCHEMA, UNCORRECTED, Audited, Corrected, audit_rows, correct
+from barometer.estimate.correct import METHOD as CORRECTED
 from barometer.estimate.intervals import meng_effective_n, wilson
 from barometer.estimate.periods import PERIOD
+from barometer.estimate.voices import HEAVY_AUTHOR_DAYS, voice_weights
 from barometer.indicators import Indicator, VoiceShare
 
-# An author heard on more days of a period than this weighs as if heard on this many, in the same proportions: one
-# person is then never more than HEAVY_AUTHOR_DAYS of a place's voice-days, however much they write.
-HEAVY_AUTHOR_DAYS = 5
 _LEAST_DRAWS = 1e-6
 
 _GROUP = [*PLACE, *PERIOD]
+_CORRECTED = ("value", "standard_error", "lower", "upper", "effective_n")
 
 
 def estimate_posts(posts: pl.DataFrame, *, city: City, indicators: Sequence[Indicator], periods: pl.DataFrame) -> Cells:
     """Shares of voices for every place and period in which ten authors or more were heard.
 
     `posts`: labelled posts without reposts, with day, period_start and period_end. `periods`: PERIODS_SCHEMA rows.
-    The shares are uncorrected: they count what the classifier says, whose error no audit sample has measured yet.
+    The shares are uncorrected: they count what the classifier says. `corrected_posts` takes its errors out.
     """
     placed = _confidently_placed(posts, city.thresholds.place_confidence)
     authors = _authors(at_every_place(placed, city), indicators)
     frames = [_shares(authors, indicator=indicator, city=city) for indicator in indicators]
     found = pl.concat(frames).drop("model_version").join(_model_versions(posts), on=PERIOD, how="left")
     return Cells(found=to_cells(found), periods=periods)
+
+
+def corrected_posts(
+    found: pl.DataFrame, posts: pl.DataFrame, audited: Audited, *, city: City, indicators: Sequence[Indicator]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The cells of `estimate_posts` corrected as far as the audit allows, and AUDITS_SCHEMA: what it did, or why not.
+
+    `posts`: as for `estimate_posts`, with the audit's `stratum`. A cell that is withheld stays withheld.
+    """
+    placed = at_every_place(_confidently_placed(posts, city.thresholds.place_confidence), city)
+    flagged = placed.with_columns([_flag(indicator) for indicator in indicators])
+    voices = voice_weights(flagged, group=_GROUP).sort(*_GROUP, "post")
+    cells, audits = [], [pl.DataFrame(schema=AUDITS_SCHEMA)]
+    for indicator in indicators:
+        of_indicator = found.filter(pl.col("indicator") == indicator.id)
+        made = list(correct(voices, audited, indicator=indicator, city=city, effective_n=of_indicator))
+        cells.append(_overlaid(of_indicator, made, city))
+        audits.append(audit_rows(made, audited, indicator=indicator, city=city))
+    return pl.concat([found.clear(), *cells]), pl.concat(audits)
+
+
+def _overlaid(found: pl.DataFrame, made: Sequence[Corrected], city: City) -> pl.DataFrame:
+    """Cells of one indicator with the corrected shares, their errors and intervals, in place of the counted ones."""
+    rows = [
+        {
+            "geography": each.geography,
+            "area": each.area,
+            "period_start": each.period_start,
+            "period_end": each.period_end,
+            **{f"now_{name}": getattr(each.share, name) for name in _CORRECTED},
+        }
+        for each in made
+        if each.share.method != UNCORRECTED
+    ]
+    if not rows:
+        return found
+    schema = {name: found.schema[name] for name in _GROUP} | {f"now_{name}": pl.Float64() for name in _CORRECTED}
+    both = found.join(pl.DataFrame(rows, schema=schema), on=_GROUP, how="left", maintain_order="left")
+    is_corrected = pl.col("now_value").is_not_null() & pl.col("missing_reason").is_null()
+    overlaid = both.with_columns(
+        *(pl.when(is_corrected).then(f"now_{name}").otherwise(name).alias(name) for name in _CORRECTED),
+        method=pl.when(is_corrected).then(pl.lit(CORRECTED)).otherwise("method"),
+    ).select(found.columns)
+    shown = with_reliability(overlaid.drop_nulls("value").drop("reliability"), by=("indicator", *PERIOD))
+    return to_cells(pl.concat([shown, overlaid.filter(pl.col("value").is_null())], how="diagonal"))
 
 
 def _model_versions(posts: pl.DataFrame) -> pl.DataFrame:

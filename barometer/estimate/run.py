@@ -17,12 +17,13 @@ from barometer.estimate.cells import PERIODS_SCHEMA, Cells, complete, withhold
 from barometer.estimate.clusters import find_clusters
 from barometer.estimate.combine import estimate_nowcasts, skill_rows
 from barometer.estimate.compose import estimate_composites
+from barometer.estimate.correct import AUDITS_SCHEMA, Audited, draw, in_strata
 from barometer.estimate.counts import estimate_counts
 from barometer.estimate.coverage import cover, cover_groups
 from barometer.estimate.inputs import events, known, labelled_posts
 from barometer.estimate.observations import estimate_observations
 from barometer.estimate.periods import PERIOD, blocks, earliest_day, with_period
-from barometer.estimate.posts import estimate_posts
+from barometer.estimate.posts import corrected_posts, estimate_posts
 from barometer.estimate.reports import estimate_reports
 from barometer.estimate.survey import direct_answers, gated, waves
 from barometer.estimate.watch import find_alerts
@@ -64,11 +65,20 @@ def estimate(night: Night) -> Counts:
     """
     with timed(night, STEP):
         context = Context(night=night, indicators=load_indicators(night.settings.configs))
+        night.lake.replace("audit_sample", _drawn(night), partition={"night": night.night})
         made = work_out(context)
         night.lake.replace("estimates", as_estimates(made.cells, context), partition={"night": night.night})
         for table, rows in made.beside.items():
             night.lake.replace(table, _stamped(table, rows, context), partition={"night": night.night})
         return record(night, STEP, WHOLE_STEP, passed_through(made.cells.height))
+
+
+def _drawn(night: Night) -> pl.DataFrame:
+    """Rows of `audit_sample`: what people are asked to label of this night's new posts."""
+    posts = labelled_posts(night).filter(pl.col("night") == night.night)
+    drawn = draw(posts, city=night.city, night=night.night)
+    stamp = {"night": pl.lit(night.night, dtype=pl.Date), "synthetic": pl.lit(night.city.is_synthetic)}
+    return drawn.with_columns(**stamp).select(list(TABLES["audit_sample"].schema))
 
 
 @dataclass(frozen=True)
@@ -85,13 +95,15 @@ def work_out(context: Context) -> Estimated:
     Raises `BadInput` when synthetic and real rows are mixed.
     """
     survey = _answers(context)
-    parts = [SIGNALS[signal](context) for signal in SIGNALS]
+    said, heard, audits = _posts(context)
+    parts = [(said, heard), *(SIGNALS[signal](context) for signal in SIGNALS)]
     others = pl.concat([rows for rows, _ in parts])
     combined, beside = _combined(context, survey, others)
     cells = pl.concat([survey.rows, others, combined]).sort("indicator", "geography", "area", *PERIOD)
     is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
     cells = withhold(cells, where=is_withheld, reason="not_applicable")
     beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
+    beside["audits"] = audits
     beside["clusters"] = find_clusters(cells, city=context.night.city, indicators=context.indicators)
     beside["alerts"] = find_alerts(cells, city=context.night.city, indicators=context.indicators)
     return Estimated(cells, beside)
@@ -122,16 +134,20 @@ def _combined(context: Context, survey: Surveyed, others: pl.DataFrame) -> tuple
     return cells, {"skill": skill_rows(nowcasts.skill), "sensitivity": composites.sensitivity}
 
 
-def _posts(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
-    posts = labelled_posts(context.night)
-    return _by_calendar(
-        context,
-        "posts",
-        posts,
-        lambda rows, indicators, periods: estimate_posts(
-            rows, city=context.night.city, indicators=indicators, periods=periods
-        ),
-    )
+def _posts(context: Context) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Completed cells of shares of voices, their coverage, and what the audit did for each."""
+    night, city = context.night, context.night.city
+    audited = Audited(sample=known(night, "audit_sample"), labels=known(night, "audit_labels"))
+    audits = [pl.DataFrame(schema=AUDITS_SCHEMA)]
+
+    def work(rows: pl.DataFrame, indicators: tuple[Indicator, ...], periods: pl.DataFrame) -> Cells:
+        counted = estimate_posts(rows, city=city, indicators=indicators, periods=periods)
+        found, about = corrected_posts(counted.found, rows, audited, city=city, indicators=indicators)
+        audits.append(about)
+        return Cells(found=found, periods=periods)
+
+    rows, coverage = _by_calendar(context, "posts", in_strata(labelled_posts(night), city), work)
+    return rows, coverage, pl.concat(audits)
 
 
 def _reports(context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -199,7 +215,6 @@ def _answers(context: Context) -> Surveyed:
 
 
 SIGNALS: dict[str, Callable[[Context], tuple[pl.DataFrame, pl.DataFrame]]] = {
-    "posts": _posts,
     "reports": _reports,
     "observations": _observations,
     "counts": _counts,

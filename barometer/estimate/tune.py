@@ -1,4 +1,4 @@
-"""What-if on a night's own data: everything estimated anew under changed settings, beside what was; nothing is written."""
+"""What-if on a night's own data: everything estimated anew under changed settings, beside what was made."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WhatIf:
 def what_if(night: Night, file: Path) -> WhatIf:
     """Estimate `night` under the settings of `file`: those of indicators.yaml, and `thresholds` of the city's.
 
-    Raises `BadConfiguration` for a setting that does not exist or is refused, `BadInput` when the night has no estimates.
+    Raises `BadConfiguration` for a setting that does not exist or is refused, `BadInput` when there are no estimates.
     """
     published = night.lake.read("estimates").filter(pl.col("night") == night.night).collect()
     if published.is_empty():

@@ -12,13 +12,17 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from barometer.city import City, load_city
+from barometer.estimate.audit.desk import take_in, to_label
+from barometer.night import Night, open_night
 from barometer.ops.approval import APPROVE, STAND_IN_NAME, STAND_IN_USER
 from barometer.ops.embedded import Airflow, airflow
 from barometer.ops.follow import NightFailed, Run, failure_in_words, follow
 from barometer.ops.home import AirflowHome
 from barometer.ops.processes import free_port
 from barometer.ops.site import newest_release
+from barometer.prepare.privacy import city_door
 from barometer.settings import Settings
+from barometer.simulate.audit import label_audit
 from barometer.simulate.plan import Plan
 from barometer.simulate.run import simulate
 
@@ -45,10 +49,22 @@ def run_sample(settings: Settings, say: Say, *, seed: int = SEED, home: AirflowH
         started.forget_nights(CITY)
         say(f"\n[bold]Night of {history}[/]: takes in the history")
         run_night(started, city, history, say)
+        say(
+            f"{answer_audit(open_night(CITY, history, settings), seed)} posts of the audit labelled by simulated people"
+        )
         say(f"\n[bold]Night of {latest}[/]: takes in what is new since")
         simulate(city, settings, seed=seed, through=latest)
         run_night(started, city, latest, say)
     return _release(settings)
+
+
+def answer_audit(night: Night, seed: int) -> int:
+    """Let simulated people label what a night drew, and read their labels back; returns the number of posts."""
+    door = city_door(night.city, night.settings)
+    night.folder.mkdir(parents=True, exist_ok=True)
+    file = night.folder / "audit.csv"
+    label_audit(to_label(night), file, city=night.city, seed=seed, mask=door.mask)
+    return take_in(night, file, pseudonym=door.pseudonym).labels["post"].n_unique()
 
 
 def sample_home(settings: Settings) -> AirflowHome:
