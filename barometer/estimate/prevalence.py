@@ -177,7 +177,8 @@ def adjusted_count(voices: Voices, audit: Audit | None) -> Prevalence:
 
     p = (mean(f) - m0) / (m1 - m0), m1 and m0 the audited mean predictions of true yes and true no, cut at 0 and 1: with
     0/1 predictions adjusted classify-and-count, with probabilities the probabilistic adjusted count. Error by the delta
-    method. Without a usable audit, or one that tells nothing apart: `uncorrected_share`.
+    method, for an audit of other voices; of these very voices `ppi_share` is surer. Without a usable audit, or one that
+    tells nothing apart: `uncorrected_share`.
     """
     _check_voices(voices)
     reason = _why_unusable(voices, audit, is_matched=False) or _why_no_rates(audit)

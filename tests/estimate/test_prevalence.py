@@ -507,3 +507,147 @@ class TestClasses:
         )
         assert same.method == "uncorrected"
         assert "0.00 between classes" in same.reason
+
+
+class TestWhatTheAuditBuys:
+    def test_probabilities_that_know_more_make_it_narrower(self) -> None:
+        # given a classifier whose probability says which of its answers to doubt
+        rng = seeded(3)
+        p = rng.beta(0.4, 0.8, 4000)
+        truth = (rng.random(4000) < p).astype(float)
+        drawn = rng.choice(4000, 400, replace=False)
+        soft = ppi_share(voices_of(p), audit_of(p[drawn], truth[drawn]))
+        hard = ppi_share(voices_of((p > 0.5) * 1.0), audit_of((p[drawn] > 0.5) * 1.0, truth[drawn]))
+        assert soft.standard_error < hard.standard_error
+        assert soft.lambda_ == pytest.approx(1, abs=0.1)
+
+    def test_a_classifier_that_guesses_is_not_relied_on(self) -> None:
+        rng = seeded(4)
+        truth, said = ((rng.random(4000) < share).astype(float) for share in (0.3, 0.5))
+        drawn = rng.choice(4000, 400, replace=False)
+        found = ppi_share(voices_of(said), audit_of(said[drawn], truth[drawn]))
+        assert found.lambda_ < 0.15
+        assert found.value == pytest.approx(truth[drawn].mean(), abs=0.01)
+
+    @pytest.mark.parametrize("estimate", [ppi_share, adjusted_count])
+    def test_four_times_the_audit_is_half_the_error(self, estimate: Any) -> None:
+        small, large = [], []
+        for case in range(30):
+            for size, into in ((200, small), (800, large)):
+                voices, audit = stream(seeded(case), share=0.3, n=4000, n_audit=size)
+                into.append(estimate(replace(voices, effective_n=1e7), audit).standard_error)
+        assert np.mean(small) / np.mean(large) == pytest.approx(2, abs=0.3)
+
+    @pytest.mark.parametrize("estimate", [ppi_share, adjusted_count])
+    def test_drawing_what_is_called_yes_more_often_does_not_bias(self, estimate: Any) -> None:
+        # given the same audit read as if it were a simple random sample: that would
+        right, wrong = [], []
+        for case in range(200):
+            voices, audit = stream(seeded(case), share=0.2)
+            right.append(estimate(voices, audit).value)
+            wrong.append(estimate(voices, replace(audit, inclusion=np.full(400, 0.1))).value)
+        assert np.mean(right) == pytest.approx(0.2, abs=0.006)
+        assert abs(np.mean(wrong) - 0.2) > 0.02
+
+    def test_the_standard_error_is_that_of_the_errors_made(self) -> None:
+        found = [ppi_share(*stream(seeded(case), share=0.3)) for case in range(400)]
+        spread = np.std([one.value for one in found])
+        assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.12)
+
+    def test_adjusted_counts_too_where_the_audit_is_of_other_voices(self) -> None:
+        # given audits of their own voices, the two would share errors that partly cancel: the interval is then too wide
+        audits = [stream(seeded(case), share=0.3)[1] for case in range(400)]
+        found = [adjusted_count(stream(seeded(9_000 + case), share=0.3)[0], audit) for case, audit in enumerate(audits)]
+        spread = np.std([one.value for one in found])
+        assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.12)
+
+
+class TestWideningReachesEveryMethod:
+    @pytest.mark.parametrize("estimate", [ppi_share, adjusted_count])
+    def test_age_widens(self, estimate: Any) -> None:
+        voices, audit = stream(seeded(1), share=0.3)
+        old = replace(audit, age_days=np.full(400, 300.0))
+        gained = estimate(voices, old).standard_error ** 2 - estimate(voices, audit).standard_error ** 2
+        assert gained == pytest.approx(WANDER_PER_YEAR**2 * 300 / 365.25)
+
+    @pytest.mark.parametrize("estimate", [ppi_share, adjusted_count])
+    def test_drift_widens_and_is_told(self, estimate: Any) -> None:
+        # given a classifier that was right until four weeks ago and misses half of yes since
+        rng = seeded(2)
+        label = (rng.random(600) < 0.4).astype(float)
+        age = np.where(np.arange(600) < 300, 3.0, 60.0)
+        said = np.where((age < 28) & (rng.random(600) < 0.5), 0.0, label)
+        voices, moved = voices_of(said), audit_of(said, label, age_days=age)
+        steady = audit_of(said, label, age_days=rng.permutation(age))
+        found, calm = estimate(voices, moved), estimate(voices, steady)
+        assert found.drift.is_found
+        assert not calm.drift.is_found
+        assert found.drift.shift == pytest.approx(0.2, abs=0.05)
+        assert found.upper - found.lower > 2 * (calm.upper - calm.lower)
+
+    @pytest.mark.parametrize(("shift", "power"), [(0.3, 0.85), (0.15, 0.25)])
+    def test_a_drift_is_found_the_more_often_the_larger(self, shift: float, power: float) -> None:
+        found = []
+        for case in range(200):
+            rng = seeded(case)
+            label = (rng.random(400) < 0.4).astype(float)
+            age = np.where(np.arange(400) < 200, 3.0, 60.0)
+            hits = np.where(age < 28, 0.8 - shift, 0.8)
+            said = (rng.random(400) < np.where(label == 1, hits, 0.1)).astype(float)
+            found.append(drift_of(audit_of(said, label, age_days=age)).is_found)
+        assert np.mean(found) >= power
+
+    def test_intervals_cover_after_a_random_walk_of_the_stated_size(self) -> None:
+        # given classifiers whose false alarms wandered for a year since the audit, as far as the rule assumes
+        covered, unaware = [], []
+        for case in range(300):
+            rng = seeded(case)
+            moved = np.clip(0.15 + rng.normal(0, WANDER_PER_YEAR) / 0.7, 0, 1)
+            truth, then = ((rng.random(n) < 0.3).astype(float) for n in (3000, 400))
+            said = classify(rng, truth, false_alarms=moved)
+            before = classify(rng, then)
+            stale = audit_of(before, then, age_days=np.full(400, 365.0))
+            found = ppi_share(voices_of(said), stale, lambda_=1.0)
+            covered.append(covers(found, 0.3))
+            unaware.append(covers(ppi_share(voices_of(said), replace(stale, age_days=np.zeros(400)), lambda_=1.0), 0.3))
+        assert 0.92 <= np.mean(covered) <= 0.985
+        assert np.mean(unaware) < np.mean(covered) - 0.1
+
+
+class TestManyClassesHold:
+    @given(SEEDS)
+    def test_order_of_voices_and_of_the_audit_does_not_matter(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        audited, label = three_classes(rng, np.array([0.4, 0.3, 0.3]), 200)
+        said, _ = three_classes(rng, np.array([0.2, 0.3, 0.5]), 500)
+        one, other = rng.permutation(500), rng.permutation(200)
+        here = adjusted_counts(said, np.ones(500), 500.0, audited=audited, label=label, inclusion=np.full(200, 0.2))
+        there = adjusted_counts(
+            said[one], np.ones(500), 500.0, audited=audited[other], label=label[other], inclusion=np.full(200, 0.2)
+        )
+        assert there.value == pytest.approx(here.value, abs=1e-9)
+        assert there.standard_error == pytest.approx(here.standard_error, rel=1e-9)
+
+    @given(SEEDS, st.permutations(range(3)))
+    def test_names_of_classes_do_not_matter(self, seed: int, names: list[int]) -> None:
+        rng = np.random.default_rng(seed)
+        audited, label = three_classes(rng, np.array([0.4, 0.3, 0.3]), 200)
+        said, _ = three_classes(rng, np.array([0.2, 0.3, 0.5]), 500)
+        renamed = np.array(names)[label]
+        order = np.argsort(names)
+        here = adjusted_counts(said, np.ones(500), 500.0, audited=audited, label=label, inclusion=np.ones(200))
+        there = adjusted_counts(
+            said[:, order], np.ones(500), 500.0, audited=audited[:, order], label=renamed, inclusion=np.ones(200)
+        )
+        assert there.value[names] == pytest.approx(here.value, abs=1e-6)
+
+    @given(SEEDS)
+    def test_intervals_stay_inside_a_share(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        audited, label = three_classes(rng, np.array([0.4, 0.3, 0.3]), 120)
+        said, _ = three_classes(rng, np.array([0.01, 0.01, 0.98]), 300)
+        found = adjusted_counts(said, np.ones(300), 20.0, audited=audited, label=label, inclusion=np.ones(120))
+        assert (found.lower >= 0).all()
+        assert (found.lower <= found.value).all()
+        assert (found.value <= found.upper).all()
+        assert (found.upper <= 1).all()
