@@ -23,7 +23,7 @@ from barometer.estimate.correct import AUDITS_SCHEMA, UNCORRECTED, Audited, Corr
 from barometer.estimate.correct import METHOD as CORRECTED
 from barometer.estimate.intervals import meng_effective_n, wilson
 from barometer.estimate.periods import PERIOD
-from barometer.estimate.voices import HEAVY_AUTHOR_DAYS, voice_weights
+from barometer.estimate.voices import author_days, authors, voice_shares, voice_weights
 from barometer.indicators import Indicator, VoiceShare
 
 _LEAST_DRAWS = 1e-6
@@ -39,8 +39,8 @@ def estimate_posts(posts: pl.DataFrame, *, city: City, indicators: Sequence[Indi
     The shares are uncorrected: they count what the classifier says. `corrected_posts` takes its errors out.
     """
     placed = _confidently_placed(posts, city.thresholds.place_confidence)
-    authors = _authors(at_every_place(placed, city), indicators)
-    frames = [_shares(authors, indicator=indicator, city=city) for indicator in indicators]
+    people = _authors(at_every_place(placed, city), indicators)
+    frames = [_shares(people, indicator=indicator, city=city) for indicator in indicators]
     found = pl.concat(frames).drop("model_version").join(_model_versions(posts), on=PERIOD, how="left")
     return Cells(found=to_cells(found), periods=periods)
 
@@ -118,35 +118,13 @@ def _authors(posts: pl.DataFrame, indicators: Sequence[Indicator]) -> pl.DataFra
     """
     flags = [_flag(indicator) for indicator in indicators]
     names = [indicator.id for indicator in indicators]
-    said_once = posts.sort("created_at", "post").unique(
-        subset=[*_GROUP, "author", "duplicate_group"], keep="first", maintain_order=True
-    )
-    days = (
-        said_once.with_columns(flags).group_by(*_GROUP, "author", "day", maintain_order=True).agg(pl.col(names).any())
-    )
-    return (
-        days.group_by(*_GROUP, "author", maintain_order=True)
-        .agg(pl.len().alias("days"), pl.col(names).sum())
-        .with_columns(weight=pl.col("days").clip(upper_bound=HEAVY_AUTHOR_DAYS).cast(pl.Float64))
-        .sort(*_GROUP, "author")
-    )
+    return authors(author_days(posts.with_columns(flags), flags=names, group=_GROUP), flags=names, group=_GROUP)
 
 
-def _shares(authors: pl.DataFrame, *, indicator: Indicator, city: City) -> pl.DataFrame:
+def _shares(people: pl.DataFrame, *, indicator: Indicator, city: City) -> pl.DataFrame:
     """Capped share of voice-days that bear the indicator's labels, per place and period, as cells."""
-    weight = pl.col("weight")
-    said = (weight * pl.col(indicator.id) / pl.col("days")).sum()
-    shares = (
-        authors.group_by(*_GROUP, maintain_order=True)
-        .agg(
-            value=(said / weight.sum()).clip(0, 1),
-            n=pl.len(),
-            # Kish's effective number of authors of unequal weight.
-            alike_n=weight.sum() ** 2 / (weight**2).sum(),
-        )
-        .join(places(city), on=PLACE, how="left")
-        .sort(_GROUP)
-    )
+    shares = voice_shares(people, flag=indicator.id, group=_GROUP).rename({"authors": "n"})
+    shares = shares.join(places(city), on=PLACE, how="left", maintain_order="left")
     return _with_errors(shares.with_columns(indicator=pl.lit(indicator.id)), indicator=indicator, city=city)
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from barometer.city import City, Thresholds
 from barometer.estimate.cells import complete
 from barometer.estimate.intervals import meng_effective_n, wilson
-from barometer.estimate.posts import HEAVY_AUTHOR_DAYS, estimate_posts
+from barometer.estimate.posts import estimate_posts
+from barometer.estimate.voices import HEAVY_AUTHOR_DAYS
 from barometer.indicators import WHOLE_CITY
 from tests.estimate.made import BLOCK_START, IN_BLOCK, INDICATORS, labelled, one, periods_of, post, voices
 from tests.towns import make_testville
