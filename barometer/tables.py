@@ -433,9 +433,7 @@ _AUDIT_SAMPLE = Table(
     (
         _NIGHT,
         _POST,
-        Column(
-            "stratum", pl.String, "area group, language, label and confidence of the model, from which it was drawn"
-        ),
+        Column("stratum", pl.String, "area group, language, label and confidence it was drawn from"),
         Column("inclusion", pl.Float64, "probability with which it was drawn from the night's posts", "0-1"),
         _SYNTHETIC,
     ),
@@ -507,9 +505,7 @@ _AUDITS = Table(
         Column("age_days", pl.Float64, "mean age of the audited posts at the end of the period", "days", nullable=True),
         Column("drift_p", pl.Float64, "p-value of the model erring otherwise than in older audits", "0-1"),
         Column("is_drifting", pl.Boolean, "that is more than chance would make: the interval is widened"),
-        Column(
-            "agreement", pl.Float64, "Krippendorff's alpha between labellers, the least of its heads", nullable=True
-        ),
+        Column("agreement", pl.Float64, "Krippendorff's alpha of labellers, the least of its heads", nullable=True),
         Column("defect_correlation", pl.Float64, "assumed correlation between being heard and the answer (Meng 2018)"),
         _SYNTHETIC,
     ),

@@ -49,7 +49,7 @@ def _labelled(known: pl.DataFrame, labeller: str, seed: int) -> list[dict[str, s
 
 
 def _judged(row: dict[str, str], labeller: str, random: np.random.Generator) -> dict[str, str]:
-    """One post as one person labels it. Where trust slips to none or from it, the target goes along, as the guide asks."""
+    """One post as one person labels it. Where trust slips to none or from it, the target goes along."""
     said = {head: _slipped(row[head], LABEL_HEADS[head], random) for head in LABEL_HEADS}
     if said["trust"] == "none":
         said["target"] = "none"
