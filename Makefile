@@ -46,14 +46,14 @@ clean: ## Delete the environment, caches, and everything a run wrote below var/
 	@rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: $(RUN_STAMP) ## Compile requirements/*.txt anew from pyproject.toml
-	@$(BIN)/python -m pip install --quiet pip-tools
+lock: $(RUN_STAMP) ## Compile requirements/*.txt anew from pyproject.toml, for every Python that will do
+	@$(BIN)/python -m pip install --quiet uv
 	@for each in run test train cluster; do \
 		extras="--extra run"; test "$$each" = run || extras="$$extras --extra $$each"; \
 		test "$$each" != test || extras="$$extras --extra cluster"; \
-		$(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --no-header --no-annotate \
-			--no-emit-index-url --no-emit-trusted-host --allow-unsafe $$extras \
-			--output-file requirements/$$each.txt pyproject.toml || exit 1; done
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url --no-emit-find-links $$extras --output-file requirements/$$each.txt pyproject.toml \
+			>/dev/null || exit 1; done
 
 test-env: $(TEST_STAMP)
 

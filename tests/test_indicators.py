@@ -83,7 +83,7 @@ class TestTheProjectsOwnFile:
             assert indicators.of_signal(signal), signal
 
     def test_of_signal_parts_the_indicators_without_losing_one(self, indicators: Indicators) -> None:
-        parted = [i.id for signal in ("posts", "answers", "reports", "observations", "counts")
+        parted = [i.id for signal in ("posts", "answers", "reports", "observations", "counts", "combined")
                   for i in indicators.of_signal(signal)]  # fmt: skip
         assert sorted(parted) == sorted(indicators.by_id)
 
@@ -112,9 +112,26 @@ class TestTheProjectsOwnFile:
         assert isinstance(measure, AnswerShare)
         assert (measure.lowest_answer, measure.yes_from, measure.highest_answer) == (1, 3, 4)
 
-    def test_survey_indicators_follow_waves_and_the_others_the_calendar(self, indicators: Indicators) -> None:
+    def test_surveys_and_composites_follow_waves_and_the_others_the_calendar(self, indicators: Indicators) -> None:
         for indicator in indicators.indicators:
-            assert (indicator.period == "wave") == (indicator.signal == "answers"), indicator.id
+            follows_waves = indicator.signal == "answers" or indicator.measure.kind == "composite"
+            assert (indicator.period == "wave") == follows_waves, indicator.id
+
+    def test_what_is_combined_rests_on_survey_indicators(self, indicators: Indicators) -> None:
+        surveyed = {indicator.id for indicator in indicators.of_signal("answers")}
+        for indicator in indicators.of_signal("combined"):
+            assert indicator.rests_on, indicator.id
+            assert set(indicator.rests_on) <= surveyed, indicator.id
+
+    def test_a_nowcast_keeps_the_scale_of_what_it_brings_up_to_date(self, indicators: Indicators) -> None:
+        for indicator in indicators.of_signal("combined"):
+            if indicator.measure.kind == "nowcast":
+                of = indicators[indicator.rests_on[0]]
+                assert (indicator.scale, indicator.unit, indicator.is_share) == (of.scale, of.unit, of.is_share)
+
+    def test_a_composite_never_pools_the_two_forms_of_the_trust_question(self, indicators: Indicators) -> None:
+        for indicator in indicators.of_signal("combined"):
+            assert not {"trust_generalised_0_10", "trust_generalised_two_way"} <= set(indicator.rests_on)
 
     def test_no_published_share_of_people_rests_on_fewer_than_ten(self, indicators: Indicators) -> None:
         for indicator in (*indicators.of_signal("answers"), *indicators.of_signal("posts")):

@@ -49,9 +49,8 @@ def run_sample(settings: Settings, say: Say, *, seed: int = SEED, home: AirflowH
         started.forget_nights(CITY)
         say(f"\n[bold]Night of {history}[/]: takes in the history")
         run_night(started, city, history, say)
-        say(
-            f"{answer_audit(open_night(CITY, history, settings), seed)} posts of the audit labelled by simulated people"
-        )
+        answered = answer_audit(open_night(CITY, history, settings), seed)
+        say(f"  The audit: {answered} posts labelled by simulated people")
         say(f"\n[bold]Night of {latest}[/]: takes in what is new since")
         simulate(city, settings, seed=seed, through=latest)
         run_night(started, city, latest, say)

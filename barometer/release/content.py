@@ -30,6 +30,7 @@ class Content:
     coverage: pl.DataFrame
     rumours: pl.DataFrame
     checks: pl.DataFrame
+    audits: pl.DataFrame
     skill: pl.DataFrame
     alerts: pl.DataFrame
     clusters: pl.DataFrame
@@ -64,6 +65,7 @@ def collect_content(night: Night) -> Content:
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
         rumours=_claims(_rows(night, "rumours"), minimum),
         checks=checks,
+        audits=_beside(night, "audits", shown),
         skill=_beside(night, "skill", shown),
         alerts=_beside(night, "alerts", shown),
         clusters=_beside(night, "clusters", shown),

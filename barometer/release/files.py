@@ -17,6 +17,7 @@ from barometer.release.icc import icc_record, icc_table
 
 BESIDE = {
     "alerts": "Changes beyond chance, and what to do first",
+    "audits": "How shares of voices were corrected, or why not",
     "skill": "What each signal adds to the last survey",
     "clusters": "Where like neighbourhoods lie together",
     "sensitivity": "How far each choice moves a composite",

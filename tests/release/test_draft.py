@@ -19,6 +19,7 @@ from tests.release.sample_night import fill, invented_estimates, same_night
 
 FILES = {
     "alerts.csv",
+    "audits.csv",
     "clusters.csv",
     "coverage.csv",
     "datapackage.json",

@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from barometer.night import Night
 from barometer.release.content import Content, collect_content
-from barometer.release.files import to_geojson, write_files
+from barometer.release.files import BESIDE, to_geojson, write_files
 
 FLOATS = ("value", "standard_error", "lower", "upper", "effective_n", "reliability")
 
@@ -32,7 +32,7 @@ def test_writing_twice_gives_the_same_bytes(sample: Night, content: Content, tmp
         (tmp_path / name).mkdir()
         write_files(tmp_path / name, content, sample.city)
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(files) == 6
+    assert len(files) == 6 + len(BESIDE)
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 

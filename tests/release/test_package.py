@@ -66,8 +66,9 @@ def test_every_value_of_every_table_is_of_its_stated_type(tables: list[dict[str,
     for resource in tables:
         fields = resource["schema"]["fields"]
         with (released / resource["path"]).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        assert list(rows[0]) == [field["name"] for field in fields]
+            reader = csv.DictReader(file)
+            rows = list(reader)
+        assert reader.fieldnames == [field["name"] for field in fields]
         for field in fields:
             values = [row[field["name"]] for row in rows]
             is_required = field.get("constraints", {}).get("required", False)
