@@ -59,10 +59,13 @@ def run_sample(settings: Settings, say: Say, *, seed: int = SEED, home: AirflowH
 
 def answer_audit(night: Night, seed: int) -> int:
     """Let simulated people label what a night drew, and read their labels back; returns the number of posts."""
+    posts = to_label(night)
+    if posts.is_empty():
+        return 0
     door = city_door(night.city, night.settings)
     night.folder.mkdir(parents=True, exist_ok=True)
     file = night.folder / "audit.csv"
-    label_audit(to_label(night), file, city=night.city, seed=seed, mask=door.mask)
+    label_audit(posts, file, city=night.city, seed=seed, mask=door.mask)
     return take_in(night, file, pseudonym=door.pseudonym).labels["post"].n_unique()
 
 
