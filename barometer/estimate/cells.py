@@ -35,6 +35,8 @@ CELL_SCHEMA: dict[str, pl.DataType] = {
     "reliability": pl.Float64(),
     "missing_reason": pl.String(),
     "model_version": pl.String(),
+    # How this cell was made where that is not the indicator's usual way; else empty.
+    "method": pl.String(),
 }
 PERIODS_SCHEMA: dict[str, pl.DataType] = {
     "indicator": pl.String(),

@@ -214,7 +214,7 @@ def _as_estimates(cells: pl.DataFrame, context: Context) -> pl.DataFrame:
     methods = {indicator.id: indicator.method for indicator in context.indicators.indicators}
     columns = _stamp(night) | {
         "issued_at": pl.lit(night.issued_at, dtype=pl.Datetime("us", "UTC")),
-        "method": pl.col("indicator").replace_strict(methods, return_dtype=pl.String),
+        "method": pl.coalesce("method", pl.col("indicator").replace_strict(methods, return_dtype=pl.String)),
         "run_id": pl.lit(night.run_id),
         "config_version": pl.lit(config_version(night.city, night.settings.configs)),
     }
