@@ -34,8 +34,9 @@ CELL_SCHEMA: dict[str, pl.DataType] = {
     "effective_n": pl.Float64(),
     "reliability": pl.Float64(),
     "missing_reason": pl.String(),
-    "method": pl.String(),
     "model_version": pl.String(),
+    # How this cell was made where that is not the indicator's usual way; else empty.
+    "method": pl.String(),
 }
 PERIODS_SCHEMA: dict[str, pl.DataType] = {
     "indicator": pl.String(),
