@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from barometer.errors import BadInput
-from barometer.estimate.signals.back_test import back_test
+from barometer.estimate.signals.back_tests import back_test
 from barometer.estimate.signals.fit import Parameters
-from barometer.estimate.signals.nowcast import NOWCAST_SCHEMA, nowcast
+from barometer.estimate.signals.nowcasts import NOWCAST_SCHEMA, nowcast
 from barometer.estimate.signals.panel import SIGNAL_SCHEMA
 from barometer.estimate.signals.scale import Scale
 from tests.estimate.signals.cities import Town, shuffled, signal, survey, truth
