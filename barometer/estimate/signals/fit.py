@@ -24,8 +24,9 @@ _LOG_RATIO_DEVIATION = 1.5
 _LEAST_BETWEEN, _MOST_BETWEEN = 1e-3, 10.0
 _LEAST_RATIO, _MOST_RATIO = 1e-3, 1e2
 _BOUNDS = np.log([[_LEAST_BETWEEN, _MOST_BETWEEN], [_LEAST_RATIO, _MOST_RATIO], [_LEAST_RATIO, _MOST_RATIO]])
-# The prior of the coefficients, in the same spread: flat for the level, of unit information for covariates' slopes.
-_LEVEL_DEVIATIONS, _SLOPE_DEVIATIONS = 100.0, 1.0
+# The prior of the city's level is flat: this part of what one direct estimate says. Slopes of (standardised) covariates
+# have a prior of unit information: as large as the differences between areas.
+_LEVEL_PART = 1e-10
 # Step of the numerical second derivatives, and the least curvature: a standard deviation of 1.5, as of the priors.
 _STEP = 0.2
 _LEAST_CURVATURE = _LOG_RATIO_DEVIATION**-2
@@ -68,10 +69,9 @@ def fit_with_doubt(survey: Survey) -> Fit:
 
 def precision(survey: Survey, parameters: Parameters) -> Array:
     """Prior precision of the coefficients of `survey.line`."""
-    spread = survey.spread
-    deviations = np.full(survey.covariates.shape[1], _SLOPE_DEVIATIONS)
-    deviations[0] = _LEVEL_DEVIATIONS
-    return np.concatenate([1 / (deviations**2 * spread), 1 / (parameters.citywide * survey.gaps)])
+    level = _LEVEL_PART / (survey.spread + survey.noise)
+    slopes = np.full(survey.covariates.shape[1] - 1, 1 / survey.spread)
+    return np.concatenate([[level], slopes, 1 / (parameters.citywide * survey.gaps)])
 
 
 def wave(survey: Survey, number: int, *, runs: int, states: int) -> kalman.Measurement:
