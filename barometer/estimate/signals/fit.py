@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,9 @@ _LOG_RATIO_DEVIATION = 1.5
 _LEAST_BETWEEN, _MOST_BETWEEN = 1e-3, 10.0
 _LEAST_RATIO, _MOST_RATIO = 1e-3, 1e2
 _BOUNDS = np.log([[_LEAST_BETWEEN, _MOST_BETWEEN], [_LEAST_RATIO, _MOST_RATIO], [_LEAST_RATIO, _MOST_RATIO]])
-# The prior of the coefficients, in the same spread: flat for the level, of unit information for covariates' slopes.
-_LEVEL_DEVIATIONS, _SLOPE_DEVIATIONS = 100.0, 1.0
+# The prior of the city's level is flat: this part of what one direct estimate says. Slopes of (standardised) covariates
+# have a prior of unit information: as large as the differences between areas.
+_LEVEL_PART = 1e-10
 # Step of the numerical second derivatives, and the least curvature: a standard deviation of 1.5, as of the priors.
 _STEP = 0.2
 _LEAST_CURVATURE = _LOG_RATIO_DEVIATION**-2
@@ -67,10 +69,9 @@ def fit_with_doubt(survey: Survey) -> Fit:
 
 def precision(survey: Survey, parameters: Parameters) -> Array:
     """Prior precision of the coefficients of `survey.line`."""
-    spread = survey.spread
-    deviations = np.full(survey.covariates.shape[1], _SLOPE_DEVIATIONS)
-    deviations[0] = _LEVEL_DEVIATIONS
-    return np.concatenate([1 / (deviations**2 * spread), 1 / (parameters.citywide * survey.gaps)])
+    level = _LEVEL_PART / (survey.spread + survey.noise)
+    slopes = np.full(survey.covariates.shape[1] - 1, 1 / survey.spread)
+    return np.concatenate([[level], slopes, 1 / (parameters.citywide * survey.gaps)])
 
 
 def wave(survey: Survey, number: int, *, runs: int, states: int) -> kalman.Measurement:
@@ -86,38 +87,46 @@ def wave(survey: Survey, number: int, *, runs: int, states: int) -> kalman.Measu
 
 def surveyed_state(survey: Survey, parameters: Parameters) -> kalman.State:
     """The filter after all waves and nothing else."""
+    return _led(survey, parameters, _waves(survey))
+
+
+def _waves(survey: Survey) -> list[kalman.Measurement]:
+    return [wave(survey, number, runs=1, states=1) for number in range(len(survey.waves))]
+
+
+def _led(survey: Survey, parameters: Parameters, waves: Sequence[kalman.Measurement]) -> kalman.State:
     prior = precision(survey, parameters)[None]
     state = kalman.start(np.full((1, len(survey.areas), 1), parameters.between), precision=prior)
-    for number, weeks in enumerate([0.0, *survey.gaps]):
+    for weeks, seen in zip([0.0, *survey.gaps], waves, strict=True):
         kalman.walk(state, parameters.weekly * weeks)
-        kalman.update(state, wave(survey, number, runs=1, states=1))
+        kalman.update(state, seen)
     return state
 
 
 def _best(survey: Survey) -> Array:
     start = np.log([0.5, AREA_RATIO, CITY_RATIO])
     bounds = optimize.Bounds(_BOUNDS[:, 0], _BOUNDS[:, 1])
+    found = optimize.minimize(_cost(survey), start, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(found.x)
+
+
+def _cost(survey: Survey) -> Callable[[Array], float]:
+    """Minus the penalised log likelihood, as a function of the logs of the three variances."""
+    waves = _waves(survey)
 
     def cost(logs: Array) -> float:
-        return _cost(logs, survey)
+        parameters = _parameters(logs, survey.spread)
+        state = _led(survey, parameters, waves)
+        likelihood = kalman.log_likelihood(state, precision(survey, parameters)[None])
+        off = (logs[1:] - np.log([AREA_RATIO, CITY_RATIO])) / _LOG_RATIO_DEVIATION
+        return float(-likelihood[0] + 0.5 * (off**2).sum() - 0.5 * logs[0])
 
-    return np.asarray(optimize.minimize(cost, start, method="L-BFGS-B", bounds=bounds).x)
-
-
-def _cost(logs: Array, survey: Survey) -> float:
-    parameters = _parameters(logs, survey.spread)
-    likelihood = kalman.log_likelihood(surveyed_state(survey, parameters), precision(survey, parameters)[None])
-    off = (logs[1:] - np.log([AREA_RATIO, CITY_RATIO])) / _LOG_RATIO_DEVIATION
-    return float(-likelihood[0] + 0.5 * (off**2).sum() - 0.5 * logs[0])
+    return cost
 
 
 def _curvature(top: Array, survey: Survey) -> Array:
     """Second derivatives of the cost, by differences."""
-    steps = np.eye(len(top)) * _STEP
-
-    def cost(point: Array) -> float:
-        return _cost(point, survey)
-
+    steps, cost = np.eye(len(top)) * _STEP, _cost(survey)
     found = np.empty((len(top), len(top)))
     for row, first in enumerate(steps):
         for column, second in enumerate(steps):

@@ -29,8 +29,8 @@ SIGNAL_SCHEMA: dict[str, pl.DataType] = {
     "variance": pl.Float64(),
 }
 _DAYS_A_WEEK = 7.0
-# Differences of areas, cleared of sampling error, are at least this part of the spread of the direct estimates.
-_LEAST_TRUE_PART = 0.1
+# True differences of areas are taken to be at least this part of the sampling variance: less could not be seen.
+_LEAST_PART = 0.1
 _LEAST_SPREAD = 1e-9
 
 
@@ -70,7 +70,12 @@ class Survey:
     def spread(self) -> float:
         """Variance of the differences between areas, cleared of sampling error, waves pooled; above 0."""
         total = float(np.nanmean((self.value - np.nanmean(self.value, axis=1, keepdims=True)) ** 2))
-        return max(total - float(np.nanmean(self.variance)), _LEAST_TRUE_PART * total, _LEAST_SPREAD)
+        return max(total - self.noise, _LEAST_PART * self.noise, _LEAST_SPREAD)
+
+    @cached_property
+    def noise(self) -> float:
+        """Mean sampling variance of the direct estimates."""
+        return float(np.nanmean(self.variance))
 
     @cached_property
     def gaps(self) -> Array:

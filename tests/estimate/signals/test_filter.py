@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from barometer.estimate.signals.filter import (
     Measurement,
@@ -214,3 +216,55 @@ def test_runs_do_not_touch_one_another() -> None:
     for run in (0, 1):
         for one, other in zip(led([run]), together, strict=True):
             np.testing.assert_allclose(one[0], other[run], atol=1e-12)
+
+
+@given(
+    st.lists(st.sampled_from(["survey", "absolute"]), min_size=1, max_size=5),
+    st.integers(1, 4),
+    st.integers(0, 10_000),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_course_agrees_with_the_joint_normal(kinds: list[str], areas: int, seed: int) -> None:
+    """Any order of surveys and signals, any areas without a value: means, variances and likelihood."""
+    truth, state, line = both(seed, areas, kinds)
+    if not truth.values:
+        assert state.deviance[0] == 0
+        return
+    mean, variance = level(state, line)
+    expected, spread = truth.given([truth.level(area, line) for area in range(areas)])
+    np.testing.assert_allclose(mean[0], expected, atol=1e-7)
+    np.testing.assert_allclose(variance[0], spread, atol=1e-7)
+    np.testing.assert_allclose(log_likelihood(state, PRECISION[None])[0], truth.log_density(), atol=1e-7)
+
+
+@given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_measuring_never_adds_doubt(seed: int, is_relative: bool) -> None:
+    """Not to the level given the city's line, nor to a bias; and variances stay above 0."""
+    rng = np.random.default_rng(seed)
+    line, state = line_of(rng, 6, 1), begun(6)
+    before = state.covariance.copy()
+    value = np.where(rng.random((1, 6)) < 0.3, np.nan, rng.normal(0, 1, (1, 6)))
+    seen = Measurement(value, rng.uniform(0.01, 2, (1, 6)), np.array([[rng.normal(), 1.0]]), line, is_relative)
+    update(state, seen)
+    after = state.covariance
+    assert (np.diagonal(after, axis1=2, axis2=3) <= np.diagonal(before, axis1=2, axis2=3) + 1e-12).all()
+    assert (np.linalg.eigvalsh(after) > 0).all()
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_areas_may_stand_in_any_order(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    line, order = line_of(rng, 7, 1), rng.permutation(7)
+    value, noise = rng.normal(0, 1, (2, 7)), rng.uniform(0.1, 1, (2, 7))
+    loading = np.array([[0.7, 1.0]])
+
+    def led(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        state = begun(7)
+        update(state, Measurement(value[:1, at], noise[:1, at], np.array([[1.0, 0.0]]), line[at]))
+        update(state, Measurement(value[1:, at], noise[1:, at], loading, line[at], is_relative=True))
+        return level(state, line[at])
+
+    for one, other in zip(led(np.arange(7)), led(order), strict=True):
+        np.testing.assert_allclose(one[:, order], other, atol=1e-9)

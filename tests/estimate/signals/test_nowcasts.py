@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from barometer.errors import BadInput
-from barometer.estimate.signals.back_test import back_test
+from barometer.estimate.signals.back_tests import back_test
 from barometer.estimate.signals.fit import Parameters
-from barometer.estimate.signals.nowcast import NOWCAST_SCHEMA, nowcast
+from barometer.estimate.signals.nowcasts import NOWCAST_SCHEMA, nowcast
 from barometer.estimate.signals.panel import SIGNAL_SCHEMA
 from barometer.estimate.signals.scale import Scale
 from tests.estimate.signals.cities import Town, shuffled, signal, survey, truth
@@ -279,3 +279,101 @@ def test_shuffled_signals_with_weight_would_do_harm_which_is_why_they_have_none(
     table = back_test(answers, chance, indicator="trust", scale=MEAN)
     given = nowcast(answers, chance, table, periods=all_weeks(), scale=MEAN)
     assert given.equals(nowcast(answers, NO_SIGNALS, weighed(), periods=all_weeks(), scale=MEAN))
+
+
+class TestFewAndOdd:
+    """Small and broken cities: a number with a wide error, or a clear refusal, never a nonsense."""
+
+    @pytest.mark.parametrize(("areas", "waves"), [(1, 1), (1, 4), (2, 1), (2, 3), (9, 2)])
+    def test_any_size_gives_finite_numbers(self, areas: int, waves: int) -> None:
+        town = Town(areas=areas, waves=waves, gap_weeks=3)
+        _, _, answers, heard = made(1, town)
+        table = back_test(answers, heard, indicator="trust", scale=MEAN)
+        frame = nowcast(answers, heard, table, periods=all_weeks(town), scale=MEAN)
+        assert frame.height == areas * town.weeks
+        assert frame.select(pl.all_horizontal(pl.col(NUMBERS).is_finite()).all()).item()
+        assert (frame["standard_error"] > 0).all()
+
+    def test_one_area_is_its_own_survey(self) -> None:
+        """Nobody to borrow from: the interval holds the direct estimate, and is hardly narrower than its own."""
+        town = Town(areas=1, waves=1, respondents=200)
+        _, _, answers, _ = made(2, town)
+        row = nowcast(answers, NO_SIGNALS, weighed(), periods=[town.day(0)], scale=MEAN).row(0, named=True)
+        assert row["value"] == pytest.approx(answers["value"][0], abs=0.05)
+        assert row["standard_error"] == pytest.approx(np.sqrt(answers["variance"][0]), rel=0.1)
+
+    def test_areas_that_all_answered_alike_are_alike(self) -> None:
+        _, _, answers, _ = made(3)
+        alike = answers.with_columns(value=pl.lit(5.0))
+        frame = nowcast(alike, NO_SIGNALS, weighed(), periods=[TOWN.day(24)], scale=MEAN)
+        np.testing.assert_allclose(frame["value"], 5.0, atol=1e-6)
+        assert (frame["standard_error"] > 0).all()
+
+    def test_a_survey_without_any_variance_is_taken_at_its_word(self) -> None:
+        _, _, answers, _ = made(4)
+        sure = answers.with_columns(variance=pl.lit(0.0))
+        frame = nowcast(sure, NO_SIGNALS, weighed(), periods=[TOWN.day(24)], scale=MEAN)
+        last = answers.filter(pl.col("wave_end") == TOWN.day(24)).sort("area")
+        np.testing.assert_allclose(frame["value"], last["value"], atol=1e-2)
+
+    def test_a_signal_without_any_variance_is_weighed_by_what_it_shows(self) -> None:
+        _, _, answers, heard = made(5)
+        sure = heard.with_columns(variance=pl.lit(0.0))
+        frame = nowcast(answers, sure, weighed(true=1.0), periods=[TOWN.day(24)], scale=MEAN)
+        stated = nowcast(answers, heard, weighed(true=1.0), periods=[TOWN.day(24)], scale=MEAN)
+        np.testing.assert_allclose(frame["value"], stated["value"], atol=0.3)
+
+    def test_a_signal_that_never_changes_tells_nothing(self) -> None:
+        _, _, answers, heard = made(6)
+        flat = heard.with_columns(value=pl.lit(1.0))
+        led = nowcast(answers, flat, weighed(true=1.0), periods=[TOWN.day(24)], scale=MEAN)
+        assert_same(led, nowcast(answers, NO_SIGNALS, weighed(), periods=[TOWN.day(24)], scale=MEAN), tolerance=1e-6)
+
+    def test_waves_in_which_some_areas_were_not_asked(self) -> None:
+        """Every area was in some wave; what it missed widens its error."""
+        _, _, answers, _ = made(7)
+        is_odd = pl.col("area").str.slice(1).cast(pl.Int64) % 2 == 1
+        is_last = pl.col("wave_end") == TOWN.day(24)
+        partly = answers.filter(~(is_odd & is_last))
+        frame = nowcast(partly, NO_SIGNALS, weighed(), periods=[TOWN.day(24)], scale=MEAN)
+        missed, asked = (frame.filter(one)["standard_error"].median() for one in (is_odd, ~is_odd))
+        assert missed is not None
+        assert asked is not None
+        assert missed > 1.2 * asked  # type: ignore[operator]
+
+
+class TestUnits:
+    """A change of unit changes the unit of the answer, and nothing else."""
+
+    def both(self, factor: float, shift: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+        _, _, answers, heard = made(8)
+        turned = answers.with_columns(value=pl.col("value") * factor + shift, variance=pl.col("variance") * factor**2)
+        known = {"weights": weighed(true=0.6), "periods": [TOWN.day(10), TOWN.day(22)], "scale": MEAN}
+        return nowcast(answers, heard, **known), nowcast(turned, heard, **known)
+
+    @pytest.mark.parametrize(("factor", "shift"), [(10.0, 0.0), (0.1, 0.0), (1.0, 3.0), (25.0, -60.0)])
+    def test_of_the_survey(self, factor: float, shift: float) -> None:
+        plain, turned = self.both(factor, shift)
+        for name in ("value", "lower", "upper"):
+            np.testing.assert_allclose(turned[name], plain[name] * factor + shift, rtol=2e-3, atol=2e-3 * factor)
+        np.testing.assert_allclose(turned["standard_error"], plain["standard_error"] * factor, rtol=1e-2)
+        np.testing.assert_allclose(turned["effective_n"], plain["effective_n"], rtol=2e-2)
+
+    @pytest.mark.parametrize(("factor", "shift"), [(100.0, 0.0), (-1.0, 5.0), (0.01, -2.0)])
+    def test_of_a_signal(self, factor: float, shift: float) -> None:
+        _, _, answers, heard = made(9)
+        turned = heard.with_columns(value=pl.col("value") * factor + shift, variance=pl.col("variance") * factor**2)
+        known = {"weights": weighed(true=0.6), "periods": [TOWN.day(10), TOWN.day(22)], "scale": MEAN}
+        assert_same(nowcast(answers, heard, **known), nowcast(answers, turned, **known), tolerance=1e-6)
+
+    def test_shares_and_their_complements_mirror_each_other(self) -> None:
+        """Trust and distrust are one question."""
+        rng = np.random.default_rng(10)
+        town, scale = Town(mean=-0.4, between=0.3, weekly=0.04, citywide=0.02, waves=3), Scale("share", 0, 1)
+        answers = survey(town, truth(town, rng), rng, is_share=True)
+        opposite = answers.with_columns(value=1 - pl.col("value"))
+        one, other = (
+            nowcast(rows, NO_SIGNALS, weighed(), periods=[town.day(16)], scale=scale) for rows in (answers, opposite)
+        )
+        np.testing.assert_allclose(one["value"], 1 - other["value"], atol=1e-6)
+        np.testing.assert_allclose(one["lower"], 1 - other["upper"], atol=1e-6)

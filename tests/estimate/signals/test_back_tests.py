@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from barometer.errors import BadInput
-from barometer.estimate.signals.back_test import SKILL_SCHEMA, back_test
+from barometer.estimate.signals.back_tests import SKILL_SCHEMA, back_test
 from barometer.estimate.signals.scale import Scale
 from tests.estimate.signals.cities import Town, shuffled, signal, survey, truth
 
