@@ -19,6 +19,7 @@ from barometer.estimate.small_area.scoring import (
     Optimum,
     fisher_scoring,
 )
+from barometer.estimate.small_area.threads import one_thread
 
 Method = Literal["reml", "ml", "fh"]
 METHODS: tuple[Method, ...] = ("reml", "ml", "fh")
@@ -50,9 +51,10 @@ def fay_herriot(
     With few areas and sigma2 well below the sampling variances, REML's 95 % intervals cover 92 to 94 %:
     `hierarchical_fay_herriot` does not have that weakness. Raises `CannotEstimate`; see `check_areas`.
     """
-    areas = check_areas(y, X, variance)
-    found = _variance_component(areas, method, tolerance, max_iterations)
-    return _fit(areas, method, found)
+    with one_thread():
+        areas = check_areas(y, X, variance)
+        found = _variance_component(areas, method, tolerance, max_iterations)
+        return _fit(areas, method, found)
 
 
 @dataclass(frozen=True, eq=False)

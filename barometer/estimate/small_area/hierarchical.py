@@ -18,6 +18,7 @@ from barometer.estimate.small_area.fay_herriot import (
 )
 from barometer.estimate.small_area.results import SmallAreaFit, information_criteria
 from barometer.estimate.small_area.scoring import MAX_ITERATIONS, TOLERANCE, Optimum
+from barometer.estimate.small_area.threads import one_thread
 
 # Points of Gauss-Legendre quadrature: four times as many move no estimate by 1e-10 of its error.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
@@ -46,8 +47,9 @@ def hierarchical_fay_herriot(y: npt.ArrayLike, X: npt.ArrayLike, variance: npt.A
             f"{sampled} sampled areas are too few for {covariates} covariates and a variance: give at least "
             f"{covariates + 3}"
         )
-    mode = likelihood_maximum(areas, "reml", TOLERANCE, MAX_ITERATIONS)
-    return _fit(areas, _posterior(areas, mode), mode)
+    with one_thread():
+        mode = likelihood_maximum(areas, "reml", TOLERANCE, MAX_ITERATIONS)
+        return _fit(areas, _posterior(areas, mode), mode)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from barometer.estimate.small_area.errors import CannotEstimate
 from barometer.estimate.small_area.fay_herriot import log_likelihood
 from barometer.estimate.small_area.results import MeasurementErrorFit, information_criteria
 from barometer.estimate.small_area.scoring import MAX_ITERATIONS, TOLERANCE
+from barometer.estimate.small_area.threads import few_threads
 
 # Refits that leave one area out are made this many at a time, to bound memory at about this many rows of m numbers.
 _CHUNK = 256
@@ -44,9 +45,10 @@ def measurement_error_fay_herriot(
     errors = _in_basis(areas, _check_errors(X_error, areas.X.shape))
     data = _sampled(areas, errors)
     everyone = np.ones((1, len(data.y)), dtype=np.bool_)
-    solved = _solve(data, everyone, tolerance, max_iterations)
-    left_out = _leave_one_out(data, tolerance, max_iterations)
-    return _fit(areas, errors, solved, left_out)
+    with few_threads(len(data.y)):
+        solved = _solve(data, everyone, tolerance, max_iterations)
+        left_out = _leave_one_out(data, tolerance, max_iterations)
+        return _fit(areas, errors, solved, left_out)
 
 
 class _Data(NamedTuple):

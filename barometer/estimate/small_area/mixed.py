@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from barometer.estimate.small_area.areas import Areas, Array, Indices
 from barometer.estimate.small_area.errors import CannotEstimate
@@ -18,11 +16,7 @@ from barometer.estimate.small_area.scoring import Evaluation, Optimum
 Likelihood = Literal["reml", "ml"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("reml", "ml")
 
-# Below this many rows, threads waiting for one another cost more than they save.
-_THREADS_PAY_FROM = 400
-
 _LOG_2_PI = float(np.log(2 * np.pi))
-_THREADS = ThreadpoolController()
 
 
 class Effects(NamedTuple):
@@ -59,11 +53,6 @@ class Prediction:
     eblup: Array
     gamma: Array
     mse: Array
-
-
-def few_threads(rows: int) -> AbstractContextManager[object]:
-    """One thread for linear algebra on few rows, else as many as there are."""
-    return _THREADS.limit(limits=1) if rows < _THREADS_PAY_FROM else nullcontext()
 
 
 def check_likelihood(method: str) -> None:

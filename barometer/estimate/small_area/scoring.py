@@ -96,7 +96,7 @@ def free(theta: Array, score: Array, box: Box) -> Mask:
 def _longest(theta: Array, direction: Array, box: Box) -> float:
     """The share of a step that keeps every parameter within its bounds: going straight, uphill stays uphill."""
     room = np.where(direction > 0, box.upper - theta, theta - box.lower)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         shares = np.where(direction != 0, room / np.abs(direction), np.inf)
     return float(min(1.0, shares.min()))
 
@@ -120,8 +120,18 @@ def _snap(theta: Array, box: Box) -> Array:
 
 
 def _direction(theta: Array, here: Evaluation, box: Box, *, newton: bool) -> Array:
+    """Information^-1 score of the free parameters; one that it would push out of the box is held, and the rest anew."""
     is_free = free(theta, here.score, box)
-    direction = np.zeros_like(theta)
+    while True:
+        direction = _unbounded(here, is_free, newton=newton)
+        is_blocked = ((theta <= box.lower) & (direction < 0)) | ((theta >= box.upper) & (direction > 0))
+        if not is_blocked.any():
+            return direction
+        is_free = is_free & ~is_blocked
+
+
+def _unbounded(here: Evaluation, is_free: Mask, *, newton: bool) -> Array:
+    direction = np.zeros_like(here.score)
     if is_free.any():
         block = np.ix_(is_free, is_free)
         information = here.information[block]

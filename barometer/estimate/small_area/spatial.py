@@ -25,6 +25,7 @@ from barometer.estimate.small_area.scoring import (
     Optimum,
     fisher_scoring,
 )
+from barometer.estimate.small_area.threads import few_threads
 
 # A correlation of 1 has no stationary effects; past this bound the likelihood says no more than "very strong".
 LARGEST_RHO = 0.995
@@ -59,7 +60,7 @@ def spatial_fay_herriot(
     mixed.check_likelihood(method)
     areas = check_areas(y, X, variance)
     structure = Autoregression(check_proximity(proximity, areas=len(areas.y)))
-    with mixed.few_threads(len(areas.y)):
+    with few_threads(len(areas.y)):
         found = _maximum(areas, structure, method, tolerance, max_iterations)
         return _fit(areas, structure, method, found)
 

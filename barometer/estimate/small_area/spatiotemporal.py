@@ -25,6 +25,7 @@ from barometer.estimate.small_area.scoring import (
     fisher_scoring,
 )
 from barometer.estimate.small_area.spatial import LARGEST_RHO, START_RHO, Autoregression, mixed_fields
+from barometer.estimate.small_area.threads import few_threads
 
 
 def spatiotemporal_fay_herriot(
@@ -50,7 +51,7 @@ def spatiotemporal_fay_herriot(
     """
     areas = check_areas(y, X, variance)
     structure = panel(len(areas.y), n_times, proximity)
-    with mixed.few_threads(len(areas.y)):
+    with few_threads(len(areas.y)):
         found = _maximum(areas, structure, tolerance, max_iterations)
         return _fit(areas, structure, found)
 
