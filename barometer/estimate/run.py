@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from barometer.estimate.borrow import borrow, lent
 from barometer.estimate.cells import PERIODS_SCHEMA, Cells, complete, withhold
@@ -94,18 +95,20 @@ def work_out(context: Context) -> Estimated:
 
     Raises `BadInput` when synthetic and real rows are mixed.
     """
-    survey = _answers(context)
-    said, heard, audits = _posts(context)
-    parts = [(said, heard), *(SIGNALS[signal](context) for signal in SIGNALS)]
-    others = pl.concat([rows for rows, _ in parts])
-    combined, beside = _combined(context, survey, others)
-    cells = pl.concat([survey.rows, others, combined]).sort("indicator", "geography", "area", *PERIOD)
-    is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
-    cells = withhold(cells, where=is_withheld, reason="not_applicable")
-    beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
-    beside["audits"] = audits
-    beside["clusters"] = find_clusters(cells, city=context.night.city, indicators=context.indicators)
-    beside["alerts"] = find_alerts(cells, city=context.night.city, indicators=context.indicators)
+    # Matrices here are of some sixty areas: threads of linear algebra would wait for each other more than they work.
+    with threadpool_limits(limits=1):
+        survey = _answers(context)
+        said, heard, audits = _posts(context)
+        parts = [(said, heard), *(SIGNALS[signal](context) for signal in SIGNALS)]
+        others = pl.concat([rows for rows, _ in parts])
+        combined, beside = _combined(context, survey, others)
+        cells = pl.concat([survey.rows, others, combined]).sort("indicator", "geography", "area", *PERIOD)
+        is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
+        cells = withhold(cells, where=is_withheld, reason="not_applicable")
+        beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
+        beside["audits"] = audits
+        beside["clusters"] = find_clusters(cells, city=context.night.city, indicators=context.indicators)
+        beside["alerts"] = find_alerts(cells, city=context.night.city, indicators=context.indicators)
     return Estimated(cells, beside)
 
 
