@@ -127,7 +127,7 @@ def correct(
         )
         share = ppi_share(voices, audits[end], is_drawn_from_voices=geography == WHOLE_CITY)
         if share.method != UNCORRECTED or geography == WHOLE_CITY:
-            yield Corrected(str(geography), str(area), start, end, share)  # type: ignore[arg-type]
+            yield Corrected(str(geography), str(area), start, end, share)
 
 
 def _audit_of(
