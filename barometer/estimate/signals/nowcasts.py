@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from barometer.errors import BadInput
 from barometer.estimate.intervals import Array

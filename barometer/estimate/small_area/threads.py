@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from scipy import linalg
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 # Below this many rows of a dense covariance, threads cost more than they save.
 _THREADS_PAY_FROM = 400
