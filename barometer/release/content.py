@@ -12,11 +12,12 @@ from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
 from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.history import former_release
-from barometer.release.protect import protect_coverage, protect_estimates
+from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
 from barometer.tables import TABLES
 
 SHOWN_TERMS = 6
 # Rows beside the estimates that speak of one value: its withholding takes them along.
+_OF_ONE_SERIES = ("indicator", "geography", "area")
 _OF_ONE_VALUE = ("indicator", "geography", "area", "period_start", "period_end")
 _COVERAGE_ORDER = ("signal", "geography", "area", "period_start", "group")
 
@@ -81,12 +82,19 @@ def _rows(night: Night, table: str) -> pl.DataFrame:
 
 
 def _beside(night: Night, table: str, shown: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a table beside the estimates, with names of areas; none that speaks of a value that is not shown."""
+    """Rows of a table beside the estimates, with names of areas; none that speaks of a value that is not shown.
+
+    An alert speaks of the values before as well, so none is shown of a place any of whose values is suppressed.
+    """
     rows = _rows(night, table)
     if "area" not in rows.columns:
         return rows.drop("night")
     values = shown.drop_nulls("value").select(_OF_ONE_VALUE)
-    return _named(night, rows.join(values, on=_OF_ONE_VALUE, how="semi", maintain_order="left"))
+    spoken = rows.join(values, on=_OF_ONE_VALUE, how="semi", maintain_order="left")
+    if table == "alerts":
+        suppressed = shown.filter(pl.col("missing_reason") == SUPPRESSED).select(_OF_ONE_SERIES)
+        spoken = spoken.join(suppressed, on=_OF_ONE_SERIES, how="anti", maintain_order="left")
+    return _named(night, spoken)
 
 
 def _refuse_nothing(night: Night, estimates: pl.DataFrame, indicators: Indicators) -> None:

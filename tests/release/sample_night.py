@@ -226,3 +226,49 @@ def invented_checks(night: Night, *, severity: str = "warning", is_met: bool = F
         },
     ]
     return pl.DataFrame([common | rule for rule in rules], schema=TABLES["checks"].schema)
+
+
+def invented_alerts(night: Night, *areas: str, indicator: str = "trust_council") -> pl.DataFrame:
+    """An alert for each area, about the newest wave."""
+    start, end = WAVES[-1]
+    common = {
+        "night": night.night,
+        "city": night.city.id,
+        "indicator": indicator,
+        "geography": night.city.primary,
+        "period_start": start,
+        "period_end": end,
+        "direction": "down",
+        "change": -0.8,
+        "lower": -1.2,
+        "upper": -0.3,
+        "first_seen": end,
+        "moved_with": ["Voices that express distrust of the council and its services"],
+        "message": "Trust fell from 6.1 to 5.3.",
+        "advice": "Look first at who answered.",
+        "synthetic": True,
+    }
+    made = [common | {"area": area, "evidence": 900.0 - k} for k, area in enumerate(areas)]
+    return pl.DataFrame(made, schema=TABLES["alerts"].schema)
+
+
+def invented_skill(night: Night, **weights: float) -> pl.DataFrame:
+    """Skill of signals (indicator id -> weight) for one nowcast."""
+    made = [
+        {
+            "night": night.night,
+            "city": night.city.id,
+            "indicator": "trust_police_now",
+            "signal": signal,
+            "skill": 0.2 if weight else -0.1,
+            "lower": 0.05 if weight else -0.4,
+            "upper": 0.35 if weight else 0.2,
+            "origins": 4,
+            "areas": 60,
+            "weight": weight,
+            "verdict": "counts" if weight else "no weight: no better than the last survey",
+            "synthetic": True,
+        }
+        for signal, weight in weights.items()
+    ]
+    return pl.DataFrame(made, schema=TABLES["skill"].schema)

@@ -10,7 +10,13 @@ import pytest
 from barometer.errors import ReleaseRefused
 from barometer.night import Night
 from barometer.release.content import collect_content
-from tests.release.sample_night import invented_checks, invented_coverage, invented_estimates, sample_night
+from tests.release.sample_night import (
+    invented_alerts,
+    invented_checks,
+    invented_coverage,
+    invented_estimates,
+    sample_night,
+)
 
 
 def test_the_content_is_the_nights_own(sample: Night) -> None:
@@ -84,3 +90,39 @@ def test_the_same_rows_have_the_same_fingerprint_and_others_another(tmp_path: Pa
     other = sample_night(tmp_path, estimates=lambda rows: rows.with_columns(pl.col("value") * 0.99))
     assert collect_content(sample).inputs_sha256 == collect_content(sample).inputs_sha256
     assert collect_content(sample).inputs_sha256 != collect_content(other).inputs_sha256
+
+
+class TestWhatStandsBeside:
+    def shown_and_hidden(self, sample: Night) -> tuple[str, str]:
+        """An area whose council figures are shown in every wave, and one with a suppressed one."""
+        rows = collect_content(sample).estimates.filter(
+            pl.col("indicator") == "trust_council", pl.col("geography") == sample.city.primary
+        )
+        by_area = rows.group_by("area").agg(
+            is_shown=pl.col("value").is_not_null().all(), is_hidden=(pl.col("missing_reason") == "suppressed").any()
+        )
+        shown, hidden = (
+            by_area.filter(pl.col(name).fill_null(value=False)).sort("area") for name in ("is_shown", "is_hidden")
+        )
+        return shown["area"][0], hidden["area"][0]
+
+    def test_an_alert_of_a_shown_value_is_told_with_its_place(self, sample: Night, tmp_path: Path) -> None:
+        shown, _ = self.shown_and_hidden(sample)
+        night = sample_night(tmp_path, alerts=invented_alerts(sample, shown))
+        alerts = collect_content(night).alerts
+        assert alerts["area"].to_list() == [shown]
+        assert alerts["area_name"].to_list() == [dict(sample.city.areas.select("area", "name").iter_rows())[shown]]
+
+    def test_an_alert_of_a_place_with_a_suppressed_value_is_not_told(self, sample: Night, tmp_path: Path) -> None:
+        shown, hidden = self.shown_and_hidden(sample)
+        night = sample_night(tmp_path, alerts=invented_alerts(sample, shown, hidden))
+        assert hidden not in collect_content(night).alerts["area"].to_list()
+
+    def test_an_alert_of_no_value_is_not_told(self, sample: Night, tmp_path: Path) -> None:
+        night = sample_night(tmp_path, alerts=invented_alerts(sample, sample.city.id, indicator="wallet_police"))
+        assert collect_content(night).alerts.is_empty()
+
+    def test_nothing_beside_is_no_obstacle(self, sample: Night) -> None:
+        content = collect_content(sample)
+        assert content.alerts.is_empty()
+        assert content.skill.is_empty()

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from barometer.errors import ReleaseRefused
 from barometer.night import Night
 from barometer.release.content import collect_content
+from barometer.release.draft import draft_release
 from barometer.release.site import DOWNLOADS, Approval, render_page, render_releases, with_approval
+from tests.release.sample_night import invented_alerts, invented_skill, sample_night
 
 LARGEST_PAGE_BYTES = 3_000_000
 APPROVAL = Approval("A. Person", is_stand_in=False, approved_at=datetime(2026, 5, 10, 8, tzinfo=UTC))
@@ -156,3 +159,55 @@ def test_a_page_without_a_place_for_approval_is_refused(page: str) -> None:
 
 def test_an_empty_list_of_releases_says_so() -> None:
     assert "Nothing has been released yet." in render_releases("Testville", False, [])
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Elements:
+    """The page of a draft with an alert and signals whose skill is known."""
+    home = tmp_path_factory.mktemp("telling")
+    plain = sample_night(home / "plain")
+    shown = collect_content(plain).estimates.filter(
+        pl.col("indicator") == "trust_council", pl.col("geography") == plain.city.primary
+    )
+    area = shown.filter(pl.col("value").is_not_null().all().over("area"))["area"][0]
+    night = sample_night(
+        home / "telling",
+        alerts=invented_alerts(plain, area),
+        skill=invented_skill(plain, practitioner_trust=0.4, posts_trust_share=0.0, rumour_share=0.0),
+    )
+    parsed = Elements()
+    parsed.feed((draft_release(night) / "index.html").read_text("utf-8"))
+    return parsed
+
+
+def test_a_change_worth_a_look_is_told_with_what_to_do_first(telling: Elements) -> None:
+    assert "Worth a look first" in telling.text
+    assert "Trust fell from 6.1 to 5.3." in telling.text
+    assert "Look first at who answered." in telling.text
+
+
+def test_an_alert_leads_to_its_place_and_figure(telling: Elements) -> None:
+    buttons = [
+        found for tag, found in telling.tags if tag == "button" and found.get("data-indicator") == "trust_council"
+    ]
+    assert buttons
+    assert all(button["data-area"] for button in buttons)
+
+
+def test_what_signals_add_is_said_with_its_interval_and_the_idle_ones_have_no_weight(telling: Elements) -> None:
+    text = " ".join(telling.text.split())
+    assert "What signals add to the survey" in text
+    assert "Trust as practitioners sense it (0 to 10) 20% 5% to 35% 0.40" in text
+    assert "Voices that pass on a rumour -10% -40% to 20% none" in text
+    assert "3 signals tried" in text
+
+
+def test_a_night_with_neither_says_nothing_of_them(elements: Elements) -> None:
+    assert "Worth a look first" not in elements.text
+    assert "What signals add to the survey" not in elements.text
+
+
+def test_how_models_are_made_is_said_in_plain_words(elements: Elements) -> None:
+    text = " ".join(elements.text.split())
+    assert "their answers are left out altogether" in text
+    assert "carried to the end of the period" in text
