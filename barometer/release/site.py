@@ -118,9 +118,14 @@ def _skill(content: Content) -> list[dict[str, Any]]:
     rows = content.skill.sort("indicator", "weight", "skill", "signal", descending=[False, True, True, False])
     parts = rows.with_columns(pl.col("signal").replace(titles)).partition_by(["indicator"], as_dict=True)
     return [
-        {"title": titles[str(indicator)], "tried": part.height, "rows": part.head(SHOWN_SIGNALS).to_dicts()}
+        {"title": titles[str(indicator)], "tried": part.height, "rows": _telling(part).to_dicts()}
         for (indicator,), part in parts.items()
     ]
+
+
+def _telling(tried: pl.DataFrame) -> pl.DataFrame:
+    """Signals with weight, and the few others that were anywhere near: one that changed nothing tells nothing."""
+    return tried.filter((pl.col("weight") > 0) | (pl.col("skill").fill_null(0.0) != 0)).head(SHOWN_SIGNALS)
 
 
 def _by_dimension(content: Content) -> list[tuple[str, list[Any]]]:

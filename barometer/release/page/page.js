@@ -226,6 +226,7 @@
     const row = element("tr");
     const title = element("th", name);
     title.scope = "row";
+    if (found.value !== null && found.method === "model") title.append(" ", element("span", "model", "tag is-quiet"));
     row.append(title);
     if (found.value === null) {
       const heard = found.n ? " (" + people(found.n, indicator) + " " + data.words.voices[indicator.signal] + ")" : "";
