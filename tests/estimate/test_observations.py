@@ -107,7 +107,7 @@ def many(rng: np.random.Generator, *, keen: str = "") -> list[dict[str, Any]]:
         observer, is_evening = f"v{int(rng.integers(4))}", i % 4 == 0
         mean = 12.0 * (3.0 if observer == keen else 1.0) * (0.7 if is_evening else 1.0)
         persons = int(rng.negative_binomial(4, 4 / (4 + mean)))
-        values = {"area": ("T1", "T2")[i // 2 % 2], "observer": observer}
+        values = {"area": ("T1", "T2")[i // 4 % 2], "observer": observer}
         one = sighting(i, f"s{i}", persons, **values)
         seen.append(one | ({"started_at": at_noon(IN_BLOCK) + timedelta(hours=7)} if is_evening else {}))
     return [one | {"ended_at": one["started_at"] + timedelta(hours=1)} for one in seen]
