@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -12,9 +14,9 @@ from hypothesis import strategies as st
 
 from barometer.city import City
 from barometer.estimate.cells import complete
-from barometer.estimate.observations import estimate_observations
+from barometer.estimate.observations import _hour_band, estimate_observations
 from barometer.indicators import WHOLE_CITY
-from tests.estimate.made import INDICATORS, one, periods_of, sighting, with_day
+from tests.estimate.made import IN_BLOCK, INDICATORS, at_noon, one, periods_of, sighting, with_day
 from tests.rows import rows
 from tests.towns import make_testville
 
@@ -96,6 +98,63 @@ class TestRates:
         elsewhere = [sighting(10 + i, f"e{i}", 2, area="T2") for i in range(3)]
         whole = one(observed(city, [*sessions([8, 8, 8]), *elsewhere], STAYING), geography=WHOLE_CITY)
         assert (whole["value"], whole["n"]) == (5, 6)
+
+
+def many(rng: np.random.Generator, *, keen: str = "") -> list[dict[str, Any]]:
+    """Eighty sessions a place by four observers, one of whom may note three times as many; fewer in the evening."""
+    seen = []
+    for i in range(160):
+        observer, is_evening = f"v{int(rng.integers(4))}", i % 4 == 0
+        mean = 12.0 * (3.0 if observer == keen else 1.0) * (0.7 if is_evening else 1.0)
+        persons = int(rng.negative_binomial(4, 4 / (4 + mean)))
+        values = {"area": ("T1", "T2")[i // 4 % 2], "observer": observer}
+        one = sighting(i, f"s{i}", persons, **values)
+        seen.append(one | ({"started_at": at_noon(IN_BLOCK) + timedelta(hours=7)} if is_evening else {}))
+    return [one | {"ended_at": one["started_at"] + timedelta(hours=1)} for one in seen]
+
+
+class TestNuisances:
+    def test_an_observer_who_notes_more_does_not_lift_the_places_they_happened_to_watch(self, city: City) -> None:
+        # given a keen observer, sent mostly to T1, which is no livelier than T2; ten times over
+        logs = []
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            sightings = [
+                one | ({"area": "T1"} if one["observer"] == "v0" and rng.random() < 0.8 else {})
+                for one in many(rng, keen="v0")
+            ]
+            found = observed(city, sightings, STAYING)
+            plain = pl.DataFrame(sightings).group_by("area").agg(pl.col("persons").mean()).sort("area")["persons"]
+            by_model = [one(found, area=area)["value"] for area in ("T1", "T2")]
+            logs.append(np.log([plain[0] / plain[1], by_model[0] / by_model[1]]))
+        # then T1 looks livelier by head count, and does not once the observer is set aside
+        of_counts, of_rates = np.mean(logs, axis=0)
+        assert of_counts > 0.2
+        assert abs(of_rates) < 0.4 * of_counts
+
+    def test_local_hours_decide_what_is_evening(self, city: City) -> None:
+        # given summer time, seven hours after noon UTC is eight in the evening
+        morning = [
+            one | {"started_at": one["started_at"] - timedelta(hours=3, minutes=30)} for one in sessions([4, 8, 12])
+        ]
+        bands = with_day(rows("observations", *many(np.random.default_rng(1)), *morning), "started_at")
+        found = bands.with_columns(band=_hour_band(city.timezone)).group_by("band").agg(pl.len()).sort("band")
+        assert dict(found.iter_rows()) == {"evening": 40, "midday": 120, "morning": 3}
+
+    def test_weather_is_used_where_the_table_says_it(self, city: City) -> None:
+        frame = with_day(rows("observations", *many(np.random.default_rng(2))), "started_at")
+        wet = frame.with_columns(
+            weather=pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("rain")).otherwise(pl.lit("dry"))
+        )
+        emptier = wet.with_columns(
+            persons=pl.when(pl.col("weather") == "rain").then(pl.col("persons") // 3).otherwise("persons")
+        )
+        values = [
+            estimate_observations(table, city=city, indicators=[INDICATORS[STAYING]], periods=periods_of(STAYING)).found
+            for table in (emptier, emptier.drop("weather"))
+        ]
+        errors = [one(cells, area="T1")["standard_error"] for cells in values]
+        assert errors[0] < 0.95 * errors[1]
 
 
 class TestShares:
