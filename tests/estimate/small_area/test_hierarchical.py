@@ -106,7 +106,7 @@ class TestCoverage:
         rng = np.random.default_rng(8)
         design, variance = np.column_stack([np.ones(63), rng.normal(size=63)]), rng.uniform(0.5, 2.0, 63)
         covered: dict[str, list[float]] = {"reml": [], "hb": []}
-        for _ in range(150):
+        for _ in range(100):
             truth = design @ BETA[:2] + np.sqrt(sigma2) * rng.normal(size=63)
             y = truth + np.sqrt(variance) * rng.normal(size=63)
             for name, model in (("reml", fay_herriot), ("hb", hierarchical_fay_herriot)):

@@ -34,7 +34,7 @@ def plain(made: Made, errors: Array) -> tuple[Array, float]:
     """Ybarra & Lohr's estimating equations, iterated one area at a time."""
     m, p = made.X.shape
     beta, sigma2 = np.zeros(p), 1.0
-    for _ in range(500):
+    for _ in range(200):
         normal, right = np.zeros((p, p)), np.zeros(p)
         for i in range(m):
             error = np.diag(errors[i])
@@ -85,8 +85,8 @@ class TestEstimates:
         residual = made.y - fit.synthetic
         assert fit.sigma2 == pytest.approx((residual**2 - made.variance).sum() / 58)
         reml = fay_herriot(made.y, made.X, made.variance)
-        np.testing.assert_allclose(fit.eblup, reml.eblup, atol=0.15)
-        assert fit.mse.mean() == pytest.approx(reml.mse.mean(), rel=0.1)
+        assert np.abs(fit.eblup - reml.eblup).mean() < 0.15
+        assert fit.mse.mean() == pytest.approx(reml.mse.mean(), rel=0.25)
 
     def test_attenuation_is_undone(self) -> None:
         """Ignoring the covariate's error halves its coefficient; knowing it does not."""
@@ -110,7 +110,7 @@ class TestEstimates:
 
 class TestJackknife:
     def test_against_refits_without_each_area(self) -> None:
-        made, errors = make_noisy(areas=20, seed=4)
+        made, errors = make_noisy(areas=15, seed=4)
         fit = fitted(made, errors)
 
         def predictions(beta: Array, sigma2: float) -> tuple[Array, Array]:
@@ -120,13 +120,13 @@ class TestJackknife:
 
         whole, leading = predictions(fit.beta, fit.sigma2)
         parts, betas = [], []
-        for left in range(20):
-            keep = np.arange(20) != left
+        for left in range(15):
+            keep = np.arange(15) != left
             some = Made(made.y[keep], made.X[keep], made.variance[keep], made.truth[keep])
             beta, sigma2 = plain(some, errors[keep])
             parts.append(predictions(beta, sigma2))
             betas.append(beta)
-        share = 19 / 20
+        share = 14 / 15
         corrected = leading - share * sum(part[1] - leading for part in parts)
         spread = share * sum((part[0] - whole) ** 2 for part in parts)
         np.testing.assert_allclose(fit.mse, np.where(corrected > 0, corrected, leading) + spread, rtol=1e-5)
@@ -163,24 +163,24 @@ class TestAlways:
     def test_intervals_cover_nearly_what_they_say(self) -> None:
         """60 areas: 93 %, the jackknife's known shortfall where sigma2 is below the sampling variances."""
         inside = []
-        for seed in range(120):
+        for seed in range(80):
             made, errors = make_noisy(seed=seed)
             inside.append(coverage(fitted(made, errors), made.truth).mean())
         assert 0.92 < np.mean(inside) < 0.965
 
     def test_a_fit_that_ignores_the_error_is_too_sure_where_the_error_is(self) -> None:
-        """Noise in every other area: there the naive intervals miss more than they say, these do not."""
-        ours, naive, gain = [], [], []
+        """One area in ten with a covariate of little worth: 82 % covered there if that is ignored, 95 % if not."""
+        ours, naive = [], []
         for seed in range(30):
-            made, errors = make_noisy(noise=8.0, areas=100, seed=seed)
-            noisy = errors[:, 1] == 8.0
-            fit = fitted(made, errors)
-            ours.append(coverage(fit, made.truth)[noisy].mean())
-            naive.append(coverage(fay_herriot(made.y, made.X, made.variance), made.truth)[noisy].mean())
-            gain.append(((fit.eblup - made.truth) ** 2).mean() / ((made.y - made.truth) ** 2).mean())
-        assert np.mean(ours) > 0.935
-        assert np.mean(naive) < np.mean(ours)
-        assert np.mean(gain) < 1
+            made = make_areas(areas=100, covariates=1, seed=seed, sigma2=0.2)
+            errors = np.zeros((100, 2))
+            errors[::10, 1] = 4.0
+            seen = made.X + np.sqrt(errors) * np.random.default_rng(seed + 1).normal(size=(100, 2))
+            fit, other = fitted(made._replace(X=seen), errors), fay_herriot(made.y, seen, made.variance)
+            ours.append(coverage(fit, made.truth)[::10].mean())
+            naive.append(coverage(other, made.truth)[::10].mean())
+        assert np.mean(ours) > 0.93
+        assert np.mean(naive) < 0.87
 
 
 def coverage(fit: SmallAreaFit, truth: Array) -> Array:
