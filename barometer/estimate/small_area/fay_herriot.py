@@ -205,14 +205,17 @@ def shrinkage_of(areas: Areas, sigma2: float) -> Array:
 
 
 def _mean_squared_error(areas: Areas, sigma2: float, shrinkage: Array, fit: Weighted, method: Method) -> Array:
-    """g1 + g2 + 2 g3 less the bias of sigma2's estimator, with the limits variance -> infinity where not sampled."""
+    """g1 + g2 + 2 g3 less the bias of sigma2's estimator, with the limits variance -> infinity where not sampled.
+
+    Never below g1 + g2: not knowing sigma2 cannot make estimates better.
+    """
     variance_of_sigma2, bias_of_sigma2 = _moments_of_sigma2(areas, fit, method)
     leverage = ((areas.basis @ fit.covariance) * areas.basis).sum(axis=1)
     precision = np.where(areas.is_sampled, 1 / (sigma2 + areas.variance), 0.0)
     effects = sigma2 * shrinkage
     coefficients = shrinkage**2 * leverage
-    estimation = shrinkage**2 * precision * variance_of_sigma2
-    return np.asarray(effects + coefficients + 2 * estimation - bias_of_sigma2 * shrinkage**2, dtype=np.float64)
+    estimation = shrinkage**2 * (2 * precision * variance_of_sigma2 - bias_of_sigma2)
+    return np.asarray(effects + coefficients + np.maximum(estimation, 0.0), dtype=np.float64)
 
 
 def _moments_of_sigma2(areas: Areas, fit: Weighted, method: Method) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from scipy.linalg import lapack
 
 from barometer.estimate.small_area.areas import Areas, Array, Indices
 from barometer.estimate.small_area.errors import CannotEstimate
-from barometer.estimate.small_area.scoring import Evaluation, Optimum
+from barometer.estimate.small_area.scoring import Evaluation, Optimum, symmetric_inverse
 
 Likelihood = Literal["reml", "ml"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("reml", "ml")
@@ -119,7 +119,8 @@ def predict(areas: Areas, fitted: Fitted, optimum: Optimum, method: Likelihood) 
     A row not sampled gets x'beta + cov(v, v_s) Sigma^-1 (y_s - X_s beta): the neighbours' surprises reach it. Errors
     are g1 + g2 + 2 g3 - g4 (less the bias of ML), which for sampled rows is Singh, Shukla & Kundu (2005, Survey
     Methodology 31:183-195), R's `mseSFH`; written as c'(.)c with c = (1, -weights) the same terms hold for rows not
-    sampled. Parameters at their bound count as known.
+    sampled. Parameters at their bound count as known. Where g4 outweighs 2 g3, as it may near a bound, the error is
+    g1 + g2: not knowing theta cannot make estimates better.
     """
     covariance, sampled = fitted.effects.covariance, areas.is_sampled
     across = covariance[:, sampled]
@@ -132,7 +133,7 @@ def predict(areas: Areas, fitted: Fitted, optimum: Optimum, method: Likelihood) 
     left_over = areas.basis - weights @ areas.sampled_basis
     effects = np.diag(covariance) - (weights * across).sum(axis=1)
     coefficients = ((left_over @ fitted.covariance) * left_over).sum(axis=1)
-    estimation = _estimation_error(areas, fitted, optimum, contrast, method)
+    estimation = np.maximum(_estimation_error(areas, fitted, optimum, contrast, method), 0.0)
     return Prediction(eblup, gamma, effects + coefficients + estimation)
 
 
@@ -144,7 +145,7 @@ def _estimation_error(areas: Areas, fitted: Fitted, optimum: Optimum, contrast: 
     sampled = areas.is_sampled
     slopes = [fitted.effects.first[r][np.ix_(sampled, sampled)] for r in used]
     # The restricted likelihood's information for ML too: that is what reproduces R's `mseSFH` for both methods.
-    spread = np.asarray(np.linalg.pinv(_information(_projection(areas, fitted), slopes)), dtype=np.float64)
+    spread = symmetric_inverse(_information(_projection(areas, fitted), slopes))
     turns = [_turn(fitted.effects.first[r], areas, fitted, contrast) for r in used]
     sigma = fitted.effects.covariance[np.ix_(sampled, sampled)] + np.diag(areas.sampled_variance)
     g3 = sum(

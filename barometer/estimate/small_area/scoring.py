@@ -134,13 +134,28 @@ def _unbounded(here: Evaluation, is_free: Mask, *, newton: bool) -> Array:
     direction = np.zeros_like(here.score)
     if is_free.any():
         block = np.ix_(is_free, is_free)
-        information = here.information[block]
+        inverse = symmetric_inverse(here.information[block])
         if newton and here.observed is not None and _is_positive(here.observed[block]):
-            information = here.observed[block]
-        direction[is_free] = np.linalg.lstsq(information, here.score[is_free], rcond=None)[0]
+            inverse = symmetric_inverse(here.observed[block])
+        direction[is_free] = inverse @ here.score[is_free]
     return direction
+
+
+def symmetric_inverse(information: Array) -> Array:
+    """(Pseudo-)inverse of an information matrix whose parameters may have very different units."""
+    size = _unit_diagonal(information)
+    return np.asarray(np.linalg.pinv(information / size, hermitian=True) / size, dtype=np.float64)
 
 
 def _is_positive(information: Array) -> bool:
     """Whether the likelihood bends down in every direction, so that Newton's step leads up."""
-    return bool(np.linalg.eigvalsh(information)[0] > 0)
+    return bool(
+        (np.diag(information) > 0).all() and np.linalg.eigvalsh(information / _unit_diagonal(information))[0] > 0
+    )
+
+
+def _unit_diagonal(information: Array) -> Array:
+    """What to divide by for a diagonal of ones."""
+    root = np.sqrt(np.abs(np.diag(information)))
+    root = np.where(root > 0, root, 1.0)
+    return np.outer(root, root)

@@ -317,8 +317,8 @@ class TestTruth:
     def test_mean_squared_errors_are_right_on_average(self, method: Method) -> None:
         rng = np.random.default_rng(6)
         design, variance = np.column_stack([np.ones(30), rng.normal(size=30)]), rng.uniform(0.5, 1.5, 30)
-        truth = design @ BETA[:2] + rng.normal(size=(800, 30))
-        seen = truth + np.sqrt(variance) * rng.normal(size=(800, 30))
+        truth = design @ BETA[:2] + rng.normal(size=(500, 30))
+        seen = truth + np.sqrt(variance) * rng.normal(size=(500, 30))
         fits = [fay_herriot(y, design, variance, method=method) for y in seen]
         happened = np.mean([(fit.eblup - t) ** 2 for fit, t in zip(fits, truth, strict=True)])
         assert np.mean([fit.mse for fit in fits]) == pytest.approx(happened, rel=0.05)
