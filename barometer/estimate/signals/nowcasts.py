@@ -137,7 +137,7 @@ def _readings(fitted: _Fitted) -> Readings:
 
 def _frame(fitted: _Fitted, day: date, *, led: tuple[Array, Array], alone: tuple[Array, Array]) -> pl.DataFrame:
     survey, (level, variance) = fitted.survey, led
-    value, error, lower, upper = fitted.scale.back(level, variance)
+    value, error, lower, upper = fitted.scale.back(survey.centre + level, variance)
     from_survey, from_signals, from_prior = _shares(fitted, day, variance=variance, alone=alone[1])
     waves = survey.waves_until(day)
     unit = fitted.scale.unit_variance(value, float(survey.unit_variance[:waves].mean()))

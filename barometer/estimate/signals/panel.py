@@ -38,6 +38,7 @@ _LEAST_SPREAD = 1e-9
 class Survey:
     """Direct estimates on the working scale. `value`, `variance`, `n`: wave x area, NaN (0) where there is none.
 
+    Values are departures from `centre`, the mean of the first wave: no digits are lost where all are far from 0.
     `unit_variance`: of one answer, by wave, on the indicator's own scale. `covariates`: area x covariate, standardised,
     the first all ones.
     """
@@ -49,6 +50,7 @@ class Survey:
     n: Array
     unit_variance: Array
     covariates: Array
+    centre: float
 
     def first(self, waves: int) -> Survey:
         """The survey as it stood after so many waves."""
@@ -136,14 +138,17 @@ def survey_panel(
     waves = worked["wave_end"].unique().sort().to_list()
     at = _positions(worked, ordered, waves, "wave_end")
     shape = (len(waves), len(ordered))
+    value = _placed(worked["level"], at, shape, np.nan)
+    centre = float(np.nanmean(value[0]))
     return Survey(
         areas=ordered,
         waves=waves,
-        value=_placed(worked["level"], at, shape, np.nan),
+        value=value - centre,
         variance=_placed(worked["error"], at, shape, np.nan),
         n=_placed(worked["n"], at, shape, 0.0),
         unit_variance=_unit_variances(worked),
         covariates=_covariates(prior, ordered),
+        centre=centre,
     )
 
 

@@ -10,10 +10,13 @@ import pytest
 
 from barometer.errors import BadInput
 from barometer.estimate.signals.back_tests import SKILL_SCHEMA, back_test
+from barometer.estimate.signals.nowcasts import nowcast
+from barometer.estimate.signals.panel import SIGNAL_SCHEMA
 from barometer.estimate.signals.scale import Scale
 from tests.estimate.signals.cities import Town, shuffled, signal, survey, truth
 
 MEAN = Scale()
+NO_SIGNALS = pl.DataFrame(schema=SIGNAL_SCHEMA)
 TOWN = Town(areas=63, waves=5, gap_weeks=6, weekly=0.08)
 FALSE_ADMISSION_RATE = 0.025
 """Of signals that have nothing to do with trust, no more may be given weight: one tail of a 95 % interval."""
@@ -178,3 +181,61 @@ def test_broken_frames_are_refused() -> None:
     made, signals, _ = back_tested(TOWN, 11)
     with pytest.raises(BadInput, match="columns variance are missing"):
         back_test(made.drop("variance"), signals, indicator="trust", scale=MEAN)
+
+
+def test_a_signal_that_only_repeats_a_covariate_earns_nothing_beside_it() -> None:
+    """What the prior knows already is no news: the same signal has skill without it, and none with it."""
+    skills = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        town = Town(areas=63, waves=3, gap_weeks=6, between=0.1)
+        known = rng.normal(0, 0.6, town.areas)
+        levels = truth(town, rng) + known
+        made = survey(town, levels, rng)
+        repeated = signal(town, np.tile(known, (town.weeks, 1)), rng, name="true", lasting=0.05, noise=0.2)
+        prior = pl.DataFrame({"area": town.names, "known": known})
+        skills.append(
+            [
+                of(back_test(made, repeated, indicator="trust", scale=MEAN, prior=given), "true")["skill"]
+                for given in (None, prior)
+            ]
+        )
+    without, beside = np.mean(skills, axis=0)
+    assert without > 0.3
+    assert beside < 0.1
+
+
+def test_a_signal_of_change_alone_earns_weight_when_change_is_what_counts() -> None:
+    """No level in it, only movement since the first wave: its lasting bias is learned and taken out."""
+    skills = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        town = Town(areas=63, waves=6, gap_weeks=10, weekly=0.15)
+        levels = truth(town, rng)
+        moved = signal(town, levels - levels[0], rng, name="true", lasting=0.0, noise=0.2)
+        made = survey(town, levels, rng)
+        skills.append(of(back_test(made, moved, indicator="trust", scale=MEAN), "true")["skill"])
+    assert np.mean(skills) > 0.2
+
+
+def test_skill_is_held_against_the_truth_not_against_its_noisy_measure() -> None:
+    """The errors stated, cleared of sampling error, are near the true ones, over cities."""
+    stated, true = [], []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        levels = truth(TOWN, rng)
+        made, rows = survey(TOWN, levels, rng), signal(TOWN, levels, rng, name="true")
+        stated.append(of(back_test(made, rows, indicator="trust", scale=MEAN), "true")["rmse_without"])
+        true.append(_true_error_before_waves(made, levels))
+    assert np.mean(stated) == pytest.approx(np.mean(true), rel=0.1)
+
+
+def _true_error_before_waves(made: pl.DataFrame, levels: np.ndarray) -> float:
+    """Root mean squared error of the survey carried forward to each wave, against the truth."""
+    nothing = pl.DataFrame(schema={"signal": pl.String, "weight": pl.Float64})
+    squared = []
+    for week in TOWN.wave_weeks[1:]:
+        until = made.filter(pl.col("wave_end") < TOWN.day(week))
+        frame = nowcast(until, NO_SIGNALS, nothing, periods=[TOWN.day(week)], scale=MEAN)
+        squared.append((frame["value"].to_numpy() - levels[week]) ** 2)
+    return float(np.sqrt(np.mean(squared)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from barometer.estimate.signals.calibrate import Calibration, Surveyed, calibrate, surveyed
 from barometer.estimate.signals.course import course, silent
@@ -140,3 +144,58 @@ def _departures(found: Surveyed, made: Survey, at: object, line: np.ndarray | No
             solved[:, area] = np.linalg.solve(np.eye(len(pull)) - pull, own[:, area] - pull @ value)
         return own - solved
     return np.einsum("tw,awv,va->ta", found.reach[at], found.known, off)
+
+
+@given(st.integers(0, 10_000), st.floats(0.05, 1.0), st.floats(-3, 3))
+@settings(max_examples=25, deadline=None)
+def test_whatever_is_heard_the_calibration_is_a_number(seed: int, heard: float, slope: float) -> None:
+    """Any part of the areas, any slope: finite, variances not below 0, and shrunk towards 0, never beyond it."""
+    rng, levels, made = surveyed_town(seed % 3, Town(areas=12, waves=2, gap_weeks=3))
+    town = Town(areas=12, waves=2, gap_weeks=3)
+    rows = signal(town, levels, rng, name="one", slope=slope, heard=heard)
+    found = calibrated(made, rows)
+    for name in ("slope", "lasting", "noise"):
+        assert np.isfinite(getattr(found, name)).all()
+    assert (found.lasting >= 0).all()
+    assert (found.noise >= 0).all()
+    assert (found.slope_error > 0).all()
+
+
+def test_the_order_of_areas_does_not_matter() -> None:
+    rng, levels, made = surveyed_town(10)
+    heard = signals_panel(signal(TOWN, levels, rng, name="one", heard=0.6), areas=made.areas)
+    order = rng.permutation(TOWN.areas)
+    turned = replace(made, **{name: getattr(made, name)[:, order] for name in ("value", "variance", "n")})
+    other = replace(heard, value=heard.value[:, :, order], variance=heard.variance[:, :, order])
+    parameters = fit(made)
+    one = calibrate(heard, surveyed(made, heard, parameters))
+    two = calibrate(other, surveyed(turned, other, parameters))
+    for name in ("slope", "slope_error", "lasting", "noise"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-8)
+
+
+def test_signals_are_calibrated_each_by_itself() -> None:
+    rng, levels, made = surveyed_town(11)
+    rows = pl.concat([signal(TOWN, levels, rng, name=name, heard=0.6) for name in ("one", "two")])
+    both, alone = calibrated(made, rows), calibrated(made, rows.filter(pl.col("signal") == "two"))
+    for name in ("slope", "slope_error", "lasting", "noise"):
+        assert getattr(both, name)[1] == pytest.approx(getattr(alone, name)[0])
+
+
+def test_more_areas_make_a_slope_surer_and_nearer() -> None:
+    def found(areas: int) -> tuple[float, float]:
+        """Error stated, and true, of slopes over cities."""
+        town = Town(areas=areas, waves=3, gap_weeks=8)
+        made = [surveyed_town(seed, town) for seed in range(8)]
+        slopes = [
+            calibrated(panel, signal(town, levels, rng, name="one", slope=1.0, lasting=0.4))
+            for rng, levels, panel in made
+        ]
+        off = np.array([one.slope[0] for one in slopes]) - 1.0
+        return float(np.mean([one.slope_error[0] for one in slopes])), float(np.sqrt(np.mean(off**2)))
+
+    few, many_areas = found(30), found(300)
+    assert many_areas[0] < 0.5 * few[0]
+    assert many_areas[1] < 0.7 * few[1]
+    for stated, true in (few, many_areas):
+        assert 0.4 < true / stated < 2.5

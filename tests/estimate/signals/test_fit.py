@@ -109,3 +109,37 @@ def test_more_waves_leave_less_in_doubt() -> None:
         return float(np.std(np.log([one.weekly for one in made.plausible])))
 
     assert doubt(replace(LONG, waves=12)) < 0.7 * doubt(replace(LONG, waves=2))
+
+
+def test_a_shift_of_every_answer_changes_no_variance() -> None:
+    rng = np.random.default_rng(9)
+    town = Town()
+    rows = survey(town, truth(town, rng), rng)
+    here, there = (
+        fit(survey_panel(rows.with_columns(value=pl.col("value") + shift), scale=Scale(), prior=None))
+        for shift in (0.0, 1000.0)
+    )
+    for name in ("between", "weekly", "citywide"):
+        assert getattr(there, name) == pytest.approx(getattr(here, name), rel=0.02)
+
+
+@pytest.mark.parametrize(("areas", "waves"), [(1, 1), (1, 5), (2, 2), (8, 1)])
+def test_small_surveys_are_given_variances_above_nothing(areas: int, waves: int) -> None:
+    found = fit_with_doubt(panel(Town(areas=areas, waves=waves), 1))
+    for one in (found.best, *found.plausible):
+        for value in (one.between, one.weekly, one.citywide):
+            assert 0 < value < 1e3
+
+
+def test_a_city_that_moves_as_one_is_seen_to() -> None:
+    """The same walk in every area is the city's, not theirs."""
+    moving = replace(LONG, weekly=0.01, citywide=0.15)
+    found = fit(panel(moving, 10))
+    assert found.citywide > 5 * found.weekly
+
+
+def test_the_level_has_a_flat_prior_and_steps_that_of_the_city() -> None:
+    made = panel(Town(waves=3, gap_weeks=4), 11)
+    found = precision(made, Parameters(0.3, 0.01, 0.02))
+    assert found[0] < 1e-6
+    np.testing.assert_allclose(found[1:], 1 / (0.02 * 4))

@@ -43,7 +43,8 @@ def test_a_survey_is_laid_out_by_wave_and_area() -> None:
     panel = survey_panel(survey_rows(), scale=MEAN, prior=None)
     assert panel.areas == ["A", "B"]
     assert panel.waves == [FIRST, SECOND]
-    np.testing.assert_array_equal(panel.value, [[4.0, 6.0], [5.0, np.nan]])
+    assert panel.centre == 5.0
+    np.testing.assert_array_equal(panel.value + panel.centre, [[4.0, 6.0], [5.0, np.nan]])
     np.testing.assert_array_equal(panel.n, [[40.0, 20.0], [40.0, 0.0]])
     np.testing.assert_array_equal(panel.covariates, [[1.0], [1.0]])
 
