@@ -8,11 +8,14 @@ from datetime import date, timedelta
 
 import numpy as np
 
-FIRST_DAY = date(2026, 3, 2)
-DAYS = 70
+FIRST_DAY = date(2025, 11, 10)
+DAYS = 182
+WRITTEN_DAYS = 70
+"""Days the written posts and their stories tell of: the last ones of a longer plan."""
 POSTS = 12_000
 RESPONDENTS = 1_900
-WAVES = 3
+FEWEST_WAVES = 3
+DAYS_A_WAVE = 45
 FIELDWORK_DAYS = 10
 
 
@@ -26,7 +29,7 @@ class Plan:
     first_day: date = FIRST_DAY
     days: int = DAYS
     practitioners: int = 60
-    sessions: int = 300
+    sessions: int = 780
 
     @property
     def last_day(self) -> date:
@@ -34,10 +37,16 @@ class Plan:
         return self.day(self.days - 1)
 
     @property
+    def quiet_days(self) -> int:
+        """Days before the first story: surveys, reports, observations and counts go on, hardly anybody posts."""
+        return max(0, self.days - WRITTEN_DAYS)
+
+    @property
     def waves(self) -> tuple[tuple[int, int], ...]:
         """First and last day in the field of each wave of the survey; the last wave ends on the last day."""
-        ends = [round((number + 1) * self.days / WAVES) - 1 for number in range(WAVES)]
-        length = min(FIELDWORK_DAYS, max(1, self.days // WAVES))
+        waves = max(FEWEST_WAVES, self.days // DAYS_A_WAVE)
+        ends = [round((number + 1) * self.days / waves) - 1 for number in range(waves)]
+        length = min(FIELDWORK_DAYS, max(1, self.days // waves))
         return tuple((end - length + 1, end) for end in ends)
 
     def day(self, number: int) -> date:

@@ -36,6 +36,7 @@ def make_world(city: City, plan: Plan) -> World:
     Raises `BadConfiguration` when the city is real or its folder lacks what a simulation begins from.
     """
     require_synthetic(city)
-    people, written = population(city), written_posts(city)
+    people = population(city)
+    written = written_posts(city).with_columns(pl.col("day") + plan.quiet_days)
     levels = np.array(truth_levels(city, people.areas))
     return World(city, plan, people, latent_trust(plan, people, levels, written), written)

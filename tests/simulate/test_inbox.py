@@ -15,7 +15,7 @@ from barometer.errors import BadInput
 from barometer.simulate.inbox import Delivery, next_delivery, write_csv, write_lines
 from barometer.simulate.plan import Plan
 
-PLAN = Plan(seed=1)
+PLAN = Plan(seed=1, first_day=date(2026, 3, 2), days=70)
 
 
 def deliver(folder: Path, delivery: Delivery) -> None:

@@ -10,21 +10,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barometer.simulate.plan import WAVES, Plan
+from barometer.simulate.plan import FEWEST_WAVES, WRITTEN_DAYS, Plan
 
 
-def test_seventy_days_from_a_monday_by_default() -> None:
+def test_half_a_year_from_a_monday_by_default() -> None:
     plan = Plan(seed=1)
-    assert plan.first_day == date(2026, 3, 2)
+    assert plan.first_day == date(2025, 11, 10)
     assert plan.first_day.weekday() == 0
     assert plan.last_day == date(2026, 5, 10)
-    assert plan.waves == ((13, 22), (37, 46), (60, 69))
+    assert plan.waves == ((36, 45), (81, 90), (126, 135), (172, 181))
+
+
+def test_stories_are_told_on_the_last_days() -> None:
+    plan = Plan(seed=1)
+    assert plan.day(plan.quiet_days) == date(2026, 3, 2)
+    assert plan.quiet_days + WRITTEN_DAYS == plan.days
+    assert Plan(seed=1, days=12).quiet_days == 0
 
 
 @given(st.integers(3, 400))
 def test_waves_follow_each_other_and_the_last_ends_on_the_last_day(days: int) -> None:
     waves = Plan(seed=1, days=days).waves
-    assert len(waves) == WAVES
+    assert len(waves) == max(FEWEST_WAVES, days // 45)
     assert waves[-1][1] == days - 1
     assert waves[0][0] >= 0
     assert all(first <= last for first, last in waves)

@@ -80,7 +80,7 @@ class TestFiles:
 
     def test_the_plan_may_be_given_in_parts(self, sample_city: City, tmp_path: Path) -> None:
         told = simulate(sample_city, Settings(home=tmp_path), seed=1, posts=200, respondents=100, days=6)
-        assert told.days == "2026-03-02_to_2026-03-07"
+        assert told.days == "2025-11-10_to_2025-11-15"
         assert {path.parent.name for path in told.files} >= {"posts", "answers", "reports", "observations", "counts"}
 
 
