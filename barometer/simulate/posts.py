@@ -115,7 +115,8 @@ class Posts:
             if area is not None:
                 all_told[self._at[area]] += told / len(stories)
                 of_class[self._at[area]] += (self._written[index]["trust"] == name) * told / len(stories)
-        return np.asarray(of_class / all_told)
+        # On a day without a post the share is what one would have been.
+        return np.divide(of_class, all_told, out=self.mix[day, :, number].copy(), where=all_told > 0)
 
     def _story_posts(self, day: int) -> list[int]:
         return [p["number"] for p in self._written if p["story"] is not None and day - 1 <= p["day"] <= day]
