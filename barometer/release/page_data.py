@@ -46,7 +46,10 @@ _NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 def page_data(content: Content, city: City, night: date) -> dict[str, Any]:
-    """Everything the script shows. Areas by name; a row of figures is [value, lower, upper, n, method, reason]."""
+    """Everything the script shows.
+
+    Areas by name; a row of figures is [value, lower, upper, n, method, reason, effective n].
+    """
     areas = city.neighbourhoods.sort("name")
     shown = [i for i in content.indicators.indicators if i.id in set(content.estimates["indicator"].to_list())]
     return {
@@ -56,6 +59,7 @@ def page_data(content: Content, city: City, night: date) -> dict[str, Any]:
         "shapes": flat_boundaries(city.boundaries(city.primary)),
         "indicators": [_indicator(indicator, content, city, night) for indicator in shown],
         "chosen": default_indicator(content, city),
+        "defectCorrelation": city.thresholds.meng_defect_correlation,
         "coverage": _coverage(content.coverage, city),
         "words": {"reasons": REASONS, "methods": METHODS, "covered": COVERED, "voices": VOICES, "heard": HEARD},
         "charts": {
@@ -112,7 +116,8 @@ def _figures(rows: pl.DataFrame, periods: Sequence[tuple[date, date]]) -> dict[s
     figures: dict[str, list[list[Any]]] = {
         area: [[] for _ in periods] for area in rows["area"].unique().sort().to_list()
     }
-    columns = ("area", "period_start", "period_end", "value", "lower", "upper", "n", "method", "missing_reason")
+    figure_columns = ("value", "lower", "upper", "n", "method", "missing_reason", "effective_n")
+    columns = ("area", "period_start", "period_end", *figure_columns)
     for area, start, end, *figure in rows.select(columns).iter_rows():
         figures[area][at[start, end]] = figure
     return figures

@@ -81,7 +81,7 @@ def summarise(content: Content, city: City, night: date) -> Summary:
         city_changes=[_change_sentence(row, content.indicators) for row in whole.iter_rows(named=True)],
         area_changes=[_area_change(row, content.indicators) for row in local.iter_rows(named=True)],
         tested=changes.height,
-        sureness=[*_sureness(content, city), _checks_sentence(content.checks)],
+        sureness=[*_sureness(content, city), *_audit_sentences(content.audits), _checks_sentence(content.checks)],
         unheard=_unheard(content.coverage, city),
     )
 
@@ -163,6 +163,24 @@ def _shown_sentence(what: str, rows: pl.DataFrame) -> str:
         f"{counted(places, 'neighbourhood', 'neighbourhoods')}. The others rest on too few people to tell "
         "areas apart."
     )
+
+
+def _audit_sentences(audits: pl.DataFrame) -> list[str]:
+    """Whether shares of voices were corrected for the language model's errors, by what, or why not."""
+    newest = audits.filter(pl.col("period_end") == pl.col("period_end").max())
+    if newest.is_empty():
+        return []
+    corrected = newest.filter(pl.col("method") != "uncorrected")
+    if corrected.is_empty():
+        return [f"Shares of voices are as a language model counted them, not corrected: {newest['reason'][0]}."]
+    drifting = corrected["is_drifting"].any()
+    agreement = corrected["agreement"].min()
+    agree = "" if agreement is None else f"; people who labelled the same posts agree with an alpha of {agreement:.2f}"
+    drift = " The model errs otherwise than it did before, so intervals are wider." if drifting else ""
+    return [
+        f"Shares of voices are corrected for the language model's errors by {corrected['audited'].max():,} posts that "
+        f"people labelled{agree}.{drift}"
+    ]
 
 
 def _checks_sentence(checks: pl.DataFrame) -> str:

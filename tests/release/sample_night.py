@@ -272,3 +272,25 @@ def invented_skill(night: Night, **weights: float) -> pl.DataFrame:
         for signal, weight in weights.items()
     ]
     return pl.DataFrame(made, schema=TABLES["skill"].schema)
+
+
+def invented_audits(night: Night, **values: Any) -> pl.DataFrame:
+    """What an audit did for one share of voices in the newest block: corrected it, unless the test says otherwise."""
+    plain = {
+        "night": night.night,
+        "city": night.city.id,
+        "indicator": "posts_distrust_share",
+        "period_start": BLOCK_STARTS[-1],
+        "period_end": BLOCK_STARTS[-1] + timedelta(days=27),
+        "method": "prevalence",
+        "reason": None,
+        "audited": 300,
+        "reliance": 0.9,
+        "age_days": 30.0,
+        "drift_p": 0.8,
+        "is_drifting": False,
+        "agreement": 0.91,
+        "defect_correlation": 0.02,
+        "synthetic": True,
+    }
+    return pl.DataFrame([plain | values], schema=TABLES["audits"].schema)

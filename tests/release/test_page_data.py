@@ -42,7 +42,9 @@ def test_every_published_figure_of_the_neighbourhoods_is_there(data: dict[str, A
     assert len(rows) == content.estimates.height
     for row in content.estimates.iter_rows(named=True):
         figure = rows[row["indicator"], row["area"], row["period_start"].isoformat()]
-        assert figure == [row[name] for name in ("value", "lower", "upper", "n", "method", "missing_reason")]
+        assert figure == [
+            row[name] for name in ("value", "lower", "upper", "n", "method", "missing_reason", "effective_n")
+        ]
 
 
 def test_a_withheld_figure_has_no_number_in_the_page(data: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from barometer.night import Night
 from barometer.release.content import Content, collect_content
 from barometer.release.summary import Summary, group_shares, summarise, under_heard_groups
-from tests.release.sample_night import WAVES
+from tests.release.sample_night import WAVES, invented_audits
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,34 @@ def test_no_sentence_claims_a_cause(summary: Summary) -> None:
     sentences = [*summary.city_changes, *changes, *summary.sureness, *summary.unheard]
     causal = re.compile(r"\b(because|due to|caused?|thanks to|led to|as a result|owing to|driven by)\b", re.IGNORECASE)
     assert not [sentence for sentence in sentences if causal.search(sentence)]
+
+
+def audited(content: Content, sample: Night, **values: Any) -> str:
+    """What the page says of the audit, when one share of voices was treated like this."""
+    audits = invented_audits(sample, **values).drop("night")
+    return " ".join(summarise(replace(content, audits=audits), sample.city, sample.night).sureness)
+
+
+def test_how_shares_of_voices_were_corrected_is_said(content: Content, sample: Night) -> None:
+    said = audited(content, sample)
+    assert "corrected for the language model's errors by 300 posts that people labelled" in said
+    assert "agree with an alpha of 0.91" in said
+    assert "errs otherwise" not in said
+
+
+def test_a_model_that_drifts_is_said_to(content: Content, sample: Night) -> None:
+    assert "errs otherwise than it did before, so intervals are wider" in audited(content, sample, is_drifting=True)
+
+
+def test_shares_that_are_not_corrected_say_why(content: Content, sample: Night) -> None:
+    reason = "no audited sample has been read back"
+    said = audited(content, sample, method="uncorrected", reason=reason, audited=0, agreement=None)
+    assert f"as a language model counted them, not corrected: {reason}." in said
+
+
+def test_posts_nobody_labelled_twice_have_no_agreement_to_tell(content: Content, sample: Night) -> None:
+    assert "alpha" not in audited(content, sample, agreement=None)
+
+
+def test_nothing_is_said_of_an_audit_where_there_are_no_shares(summary: Summary) -> None:
+    assert "labelled" not in " ".join(summary.sureness)

@@ -8,11 +8,11 @@
   const state = { indicator: data.chosen, period: 0, area: WHOLE_CITY, key: "name", descending: false };
   const views = {};
 
-  // A row of figures, by name. Rows come as [value, lower, upper, n, method, reason].
+  // A row of figures, by name. Rows come as [value, lower, upper, n, method, reason, effective n].
   function figure(indicator, area, period) {
     const row = (indicator.rows[area] || [])[period] || [];
-    const [value = null, lower = null, upper = null, n = null, method = null, reason = null] = row;
-    return { value, lower, upper, n, method, reason };
+    const [value = null, lower = null, upper = null, n = null, method = null, reason = null, effectiveN = null] = row;
+    return { value, lower, upper, n, method, reason, effectiveN };
   }
 
   function inWords(value, indicator) {
@@ -181,7 +181,14 @@
     if (found.value === null) return start + shown(found, indicator) + "." + cityClause(indicator, city, found);
     const base = found.n === null ? "" : " " + upperFirst(people(found.n, indicator) + " " + data.words.voices[indicator.signal]) + ".";
     const unit = indicator.unit ? " " + indicator.unit : "";
-    return start + inWords(found.value, indicator) + unit + ", 95% interval " + interval(found, indicator) + "." + base + cityClause(indicator, city, found);
+    return start + inWords(found.value, indicator) + unit + ", 95% interval " + interval(found, indicator) + "." + base + worthClause(indicator, found) + cityClause(indicator, city, found);
+  }
+
+  // People who speak up are not drawn at random: say what they are worth, and on which assumption.
+  function worthClause(indicator, found) {
+    if (indicator.signal !== "posts" || found.effectiveN === null) return "";
+    const worth = found.effectiveN < 9.5 ? found.effectiveN.toFixed(1) : Math.round(found.effectiveN).toLocaleString("en-GB");
+    return " They tell as much as " + worth + " people drawn at random would, if being heard and what is said go together with a correlation of " + data.defectCorrelation + ".";
   }
 
   function cityClause(indicator, city, found) {
