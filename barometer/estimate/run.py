@@ -97,8 +97,8 @@ def work_out(context: Context) -> Estimated:
     """
     # Matrices here are of some sixty areas: threads of linear algebra would wait for each other more than they work.
     with threadpool_limits(limits=1):
-        survey = _answers(context)
-        said, heard, audits = _posts(context)
+        survey = survey_part(context)
+        said, heard, audits = posts_part(context)
         parts = [(said, heard), *(SIGNALS[signal](context) for signal in SIGNALS)]
         others = pl.concat([rows for rows, _ in parts])
         combined, beside = _combined(context, survey, others)
@@ -137,7 +137,7 @@ def _combined(context: Context, survey: Surveyed, others: pl.DataFrame) -> tuple
     return cells, {"skill": skill_rows(nowcasts.skill), "sensitivity": composites.sensitivity}
 
 
-def _posts(context: Context) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def posts_part(context: Context) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Completed cells of shares of voices, their coverage, and what the audit did for each."""
     night, city = context.night, context.night.city
     audited = Audited(sample=known(night, "audit_sample"), labels=known(night, "audit_labels"))
@@ -196,7 +196,7 @@ class Surveyed:
     spans: pl.DataFrame
 
 
-def _answers(context: Context) -> Surveyed:
+def survey_part(context: Context) -> Surveyed:
     """Survey indicators: a wave's fieldwork is its period."""
     night, city = context.night, context.night.city
     indicators = context.indicators.of_signal("answers")
