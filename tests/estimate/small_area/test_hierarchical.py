@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from barometer.estimate.small_area import CannotEstimate, fay_herriot, hierarchical_fay_herriot, interval
+from barometer.estimate.small_area import CannotEstimate, fay_herriot, hierarchical, hierarchical_fay_herriot, interval
 from barometer.estimate.small_area.areas import Array
 from tests.estimate.small_area.made import BETA, Made, make_areas, plain_blup
 
@@ -97,6 +97,14 @@ class TestPosterior:
         room = 0.2 * np.abs(made.y - fit.synthetic) + 0.2
         assert (fit.eblup >= np.minimum(made.y, fit.synthetic) - room).all()
         assert (fit.eblup <= np.maximum(made.y, fit.synthetic) + room).all()
+
+    def test_many_areas_in_parts_are_the_same_as_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = make_areas(areas=30)
+        at_once = hierarchical_fay_herriot(made.y, made.X, made.variance)
+        monkeypatch.setattr(hierarchical, "_CHUNK_NUMBERS", 200)
+        in_parts = hierarchical_fay_herriot(made.y, made.X, made.variance)
+        np.testing.assert_allclose(in_parts.eblup, at_once.eblup, rtol=1e-12)
+        np.testing.assert_allclose(in_parts.mse, at_once.mse, rtol=1e-12)
 
 
 class TestCoverage:

@@ -21,7 +21,7 @@ from barometer.estimate.small_area import (
     interval,
 )
 from barometer.estimate.small_area.results import information_criteria
-from barometer.estimate.small_area.threads import few_threads, one_thread
+from barometer.estimate.small_area.threads import one_thread
 from tests.estimate.small_area.made import make_areas, make_spatial
 from tests.estimate.small_area.test_spatiotemporal import make_waves
 
@@ -140,9 +140,8 @@ class TestThreads:
             assert self.threads() == {1}
         assert self.threads() == before
 
-    def test_few_rows_take_one_many_what_there_is(self) -> None:
+    def test_as_before_also_after_an_error(self) -> None:
         before = self.threads()
-        with few_threads(63):
-            assert self.threads() == {1}
-        with few_threads(100_000):
-            assert self.threads() == before
+        with pytest.raises(CannotEstimate):
+            fit_model([1.0], [[1.0]], [1.0])
+        assert self.threads() == before

@@ -210,7 +210,7 @@ class TestTruth:
 
     def test_intervals_cover_and_beat_independent_effects(self) -> None:
         inside, better = [], []
-        for seed in range(40):
+        for seed in range(25):
             made, proximity = make_spatial(side=8, rho=0.8, seed=seed)
             fit = spatial_fay_herriot(made.y, made.X, made.variance, proximity)
             ends, plain = interval(fit), fay_herriot(made.y, made.X, made.variance)
