@@ -121,7 +121,7 @@ class TestNumbersOfAnyKind:
 
 class TestOddCities:
     @given(st.integers(0, 200), st.floats(0, 3), st.floats(-0.9, 0.95))
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     def test_spatial_truths_of_every_kind(self, seed: int, sigma2: float, rho: float) -> None:
         made, proximity = make_spatial(side=4, sigma2=sigma2, rho=rho, seed=seed)
         fit = spatial_fay_herriot(made.y, made.X, made.variance, proximity)
@@ -129,7 +129,7 @@ class TestOddCities:
         assert (fit.rho is None) == (fit.sigma2 == 0)
 
     @given(st.integers(0, 200), st.sampled_from([0.0, 0.01, 1.0]), st.sampled_from([0.0, 0.01, 1.0]))
-    @settings(max_examples=12)
+    @settings(max_examples=8)
     def test_waves_of_every_kind(self, seed: int, sigma2: float, sigma2_time: float) -> None:
         made, proximity = make_waves(side=3, n_times=3, theta=(sigma2, 0.5, sigma2_time, 0.5), seed=seed)
         fit = spatiotemporal_fay_herriot(made.y, made.X, made.variance, 3, proximity)

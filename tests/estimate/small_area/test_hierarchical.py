@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
@@ -72,6 +72,7 @@ class TestPosterior:
         assert fit.mse[:5].min() > fit.sigma2
         assert fit.mse[5:].max() < fit.mse[:5].min()
 
+    @settings(max_examples=15)
     @given(st.integers(0, 1000), st.sampled_from([1e-5, 1e5]))
     def test_units_change_nothing_else(self, seed: int, unit: float) -> None:
         made = make_areas(seed=seed, areas=15)
@@ -80,6 +81,7 @@ class TestPosterior:
         np.testing.assert_allclose(other.eblup, fit.eblup * unit, rtol=1e-6, atol=1e-7 * unit)
         np.testing.assert_allclose(other.mse, fit.mse * unit**2, rtol=1e-6)
 
+    @settings(max_examples=15)
     @given(st.integers(0, 1000))
     def test_the_order_of_areas_does_not_matter(self, seed: int) -> None:
         made = make_areas(seed=seed, areas=15)
@@ -89,6 +91,7 @@ class TestPosterior:
         np.testing.assert_allclose(other.eblup, fit.eblup[order], rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(other.mse, fit.mse[order], rtol=1e-7)
 
+    @settings(max_examples=15)
     @given(st.integers(0, 1000))
     def test_an_estimate_lies_between_direct_and_synthetic_or_a_hair_beside(self, seed: int) -> None:
         """Means over sigma2 of values between the two at each sigma2; the synthetic value moves a little with it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, sparse
 
@@ -19,6 +19,7 @@ EVERY_LIKELIHOOD = pytest.mark.parametrize("method", mixed.LIKELIHOODS)
 
 
 class TestAutoregression:
+    @settings(max_examples=15)
     @given(st.floats(-0.9, 0.9), st.floats(0.1, 5))
     def test_covariance(self, rho: float, sigma2: float) -> None:
         root = np.eye(9) - rho * lattice(3)
@@ -50,6 +51,7 @@ class TestAutoregression:
 
 class TestSearch:
     @EVERY_LIKELIHOOD
+    @settings(max_examples=15)
     @given(st.floats(0.01, 10), st.floats(-0.95, 0.95), st.integers(0, 100))
     def test_sparse_and_dense_likelihoods_differ_by_a_constant(
         self, method: Likelihood, sigma2: float, rho: float, seed: int
