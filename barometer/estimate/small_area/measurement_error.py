@@ -14,7 +14,7 @@ from barometer.estimate.small_area.errors import CannotEstimate
 from barometer.estimate.small_area.fay_herriot import log_likelihood
 from barometer.estimate.small_area.results import MeasurementErrorFit, information_criteria
 from barometer.estimate.small_area.scoring import MAX_ITERATIONS, TOLERANCE
-from barometer.estimate.small_area.threads import few_threads
+from barometer.estimate.small_area.threads import one_thread
 
 # Refits that leave one area out are made this many at a time, to bound memory at about this many rows of m numbers.
 _CHUNK = 256
@@ -37,8 +37,9 @@ def measurement_error_fay_herriot(
     Ybarra & Lohr (2008, Biometrika 95:919-931), weights iterated until they stand still; gamma_i is
     (sigma2 + beta'C_i beta) / (sigma2 + beta'C_i beta + variance_i). MSE and `beta_se`: jackknife over areas (Jiang,
     Lahiri & Wan 2002, Annals of Statistics 30:1782-1810), O(m^2 p^2); where its bias correction would make the leading
-    term negative, the term stands uncorrected. Its 95 % intervals cover about 93 % at 60 areas with sigma2 below the
-    sampling variances. Where one area in ten has a covariate of little worth, ignoring that covers 82 % there.
+    term negative, the term stands uncorrected, and the MSE is never below that with sigma2 known. Its 95 % intervals
+    cover about 93 % at 60 areas with sigma2 below the sampling variances. Where one area in ten has a covariate of
+    little worth, ignoring that covers 82 % there.
 
     Raises `CannotEstimate`, also where the covariates' errors leave no signal to regress on.
     """
@@ -46,7 +47,7 @@ def measurement_error_fay_herriot(
     errors = _in_basis(areas, _check_errors(X_error, areas.X.shape))
     data = _sampled(areas, errors)
     everyone = np.ones((1, len(data.y)), dtype=np.bool_)
-    with few_threads(len(data.y)):
+    with one_thread():
         solved = _solve(data, everyone, tolerance, max_iterations)
         left_out = _leave_one_out(data, tolerance, max_iterations)
         return _fit(areas, errors, solved, left_out)
@@ -88,11 +89,11 @@ def _check_errors(X_error: npt.ArrayLike, shape: tuple[int, ...]) -> Array:  # n
     m, p = shape
     given = np.asarray(X_error, dtype=np.float64)
     given = given[:, np.newaxis] if given.shape == (m,) and p == 1 else given
-    errors = given[:, :, np.newaxis] * np.eye(p) if given.shape == (m, p) else given
-    if errors.shape != (m, p, p):
+    if given.shape not in ((m, p), (m, p, p)):
         raise CannotEstimate(f"X_error is {given.shape}: give ({m}, {p}) variances or ({m}, {p}, {p}) covariances")
-    if (missing := ~np.isfinite(errors.reshape(m, p * p)).min(axis=1)).any():
-        raise CannotEstimate(f"X_error is missing at {rows_of(missing)}: fill it in")
+    if (missing := ~np.isfinite(given.reshape(m, -1)).min(axis=1)).any():
+        raise CannotEstimate(f"X_error is missing or infinite at {rows_of(missing)}: fill it in")
+    errors = given[:, :, np.newaxis] * np.eye(p) if given.ndim == 2 else given
     smallest = np.linalg.eigvalsh(errors)[:, 0]
     negative = np.asarray(smallest < -TOLERANCE * np.abs(errors).max(axis=(1, 2)))
     if negative.any():
@@ -181,8 +182,19 @@ def _jackknife(areas: Areas, errors: Array, whole: _Predicted, left_out: _Solved
         bias += share * (predicted.leading - whole.leading).sum(axis=0)
         spread += share * ((predicted.eblup - whole.eblup) ** 2).sum(axis=0)
     corrected = whole.leading[0] - bias
+    mse = np.where(corrected > 0, corrected, whole.leading[0]) + spread
     away = left_out.coefficients - left_out.coefficients.mean(axis=0)
-    return _Jackknife(np.where(corrected > 0, corrected, whole.leading[0]) + spread, share * away.T @ away)
+    return _Jackknife(np.maximum(mse, _known_error(areas, errors, whole)), share * away.T @ away)
+
+
+def _known_error(areas: Areas, errors: Array, whole: _Predicted) -> Array:
+    """The error were sigma2 known: of the prediction, and of coefficients by the modified least squares' own matrix."""
+    sampled = areas.is_sampled
+    total = areas.variance[sampled] / (1 - whole.gamma[0][sampled])
+    basis = areas.sampled_basis
+    normal = (basis / total[:, np.newaxis]).T @ basis - np.einsum("m,mpq->pq", 1 / total, errors[sampled])
+    leverage = ((areas.basis @ np.linalg.inv(normal)) * areas.basis).sum(axis=1)
+    return np.asarray(whole.leading[0] + (1 - whole.gamma[0]) ** 2 * leverage, dtype=np.float64)
 
 
 def _fit(areas: Areas, errors: Array, solved: _Solved, left_out: _Solved) -> MeasurementErrorFit:

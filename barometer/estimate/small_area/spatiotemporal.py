@@ -25,7 +25,7 @@ from barometer.estimate.small_area.scoring import (
     fisher_scoring,
 )
 from barometer.estimate.small_area.spatial import LARGEST_RHO, START_RHO, Autoregression, mixed_fields
-from barometer.estimate.small_area.threads import few_threads
+from barometer.estimate.small_area.threads import one_thread
 
 
 def spatiotemporal_fay_herriot(
@@ -47,11 +47,12 @@ def spatiotemporal_fay_herriot(
     MSE: g1 + g2 + 2 g3 - g4, the second-order error of a mixed model with restricted likelihood (Das, Jiang & Rao
     2004, Annals of Statistics 32:818-840), at once; `bootstrap_mse` gives R's parametric bootstrap. `converged` is
     False where iterations ran out or a correlation of a positive variance ends at its bound.
-    Cost: dense O((D n_times)^3). Raises `CannotEstimate`; see `check_areas` and `check_proximity`.
+    Cost: dense O((D n_times)^3); one core takes 1.6 s for 63 areas at 8 times.
+    Raises `CannotEstimate`; see `check_areas` and `check_proximity`.
     """
     areas = check_areas(y, X, variance)
     structure = panel(len(areas.y), n_times, proximity)
-    with few_threads(len(areas.y)):
+    with one_thread():
         found = _maximum(areas, structure, tolerance, max_iterations)
         return _fit(areas, structure, found)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from barometer.estimate.small_area import CannotEstimate, fay_herriot, hierarchical_fay_herriot, interval
+from barometer.estimate.small_area import CannotEstimate, fay_herriot, hierarchical, hierarchical_fay_herriot, interval
 from barometer.estimate.small_area.areas import Array
 from tests.estimate.small_area.made import BETA, Made, make_areas, plain_blup
 
@@ -72,6 +72,7 @@ class TestPosterior:
         assert fit.mse[:5].min() > fit.sigma2
         assert fit.mse[5:].max() < fit.mse[:5].min()
 
+    @settings(max_examples=15)
     @given(st.integers(0, 1000), st.sampled_from([1e-5, 1e5]))
     def test_units_change_nothing_else(self, seed: int, unit: float) -> None:
         made = make_areas(seed=seed, areas=15)
@@ -80,6 +81,7 @@ class TestPosterior:
         np.testing.assert_allclose(other.eblup, fit.eblup * unit, rtol=1e-6, atol=1e-7 * unit)
         np.testing.assert_allclose(other.mse, fit.mse * unit**2, rtol=1e-6)
 
+    @settings(max_examples=15)
     @given(st.integers(0, 1000))
     def test_the_order_of_areas_does_not_matter(self, seed: int) -> None:
         made = make_areas(seed=seed, areas=15)
@@ -89,6 +91,7 @@ class TestPosterior:
         np.testing.assert_allclose(other.eblup, fit.eblup[order], rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(other.mse, fit.mse[order], rtol=1e-7)
 
+    @settings(max_examples=15)
     @given(st.integers(0, 1000))
     def test_an_estimate_lies_between_direct_and_synthetic_or_a_hair_beside(self, seed: int) -> None:
         """Means over sigma2 of values between the two at each sigma2; the synthetic value moves a little with it."""
@@ -97,6 +100,14 @@ class TestPosterior:
         room = 0.2 * np.abs(made.y - fit.synthetic) + 0.2
         assert (fit.eblup >= np.minimum(made.y, fit.synthetic) - room).all()
         assert (fit.eblup <= np.maximum(made.y, fit.synthetic) + room).all()
+
+    def test_many_areas_in_parts_are_the_same_as_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = make_areas(areas=30)
+        at_once = hierarchical_fay_herriot(made.y, made.X, made.variance)
+        monkeypatch.setattr(hierarchical, "_CHUNK_NUMBERS", 200)
+        in_parts = hierarchical_fay_herriot(made.y, made.X, made.variance)
+        np.testing.assert_allclose(in_parts.eblup, at_once.eblup, rtol=1e-12)
+        np.testing.assert_allclose(in_parts.mse, at_once.mse, rtol=1e-12)
 
 
 class TestCoverage:

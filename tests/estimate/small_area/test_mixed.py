@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barometer.estimate.small_area import CannotEstimate, fay_herriot, mixed
@@ -86,6 +86,7 @@ class TestEvaluate:
         np.testing.assert_allclose(correlation, information / np.outer(size, size), atol=0.2)
 
     @EVERY_LIKELIHOOD
+    @settings(max_examples=15)
     @given(st.integers(0, 1000), st.floats(0.01, 10))
     def test_without_correlation_it_is_fay_herriots(self, method: Likelihood, seed: int, sigma2: float) -> None:
         made = make_areas(areas=20, seed=seed)
@@ -95,6 +96,7 @@ class TestEvaluate:
 
 
 class TestFitAndPredict:
+    @settings(max_examples=15)
     @given(st.integers(0, 1000))
     def test_against_full_matrices(self, seed: int) -> None:
         made, proximity = make_spatial(side=4, seed=seed)
@@ -179,6 +181,7 @@ class TestRefused:
 
 
 class TestInverse:
+    @settings(max_examples=15)
     @given(st.integers(1, 12), st.integers(0, 1000))
     def test_and_log_determinant(self, size: int, seed: int) -> None:
         root = np.random.default_rng(seed).normal(size=(size, size))

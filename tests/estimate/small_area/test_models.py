@@ -20,8 +20,9 @@ from barometer.estimate.small_area import (
     fit_model,
     interval,
 )
+from barometer.estimate.small_area.fay_herriot import METHODS
 from barometer.estimate.small_area.results import information_criteria
-from barometer.estimate.small_area.threads import few_threads, one_thread
+from barometer.estimate.small_area.threads import one_thread
 from tests.estimate.small_area.made import make_areas, make_spatial
 from tests.estimate.small_area.test_spatiotemporal import make_waves
 
@@ -107,6 +108,40 @@ class TestResults:
         assert bic == pytest.approx(20 + 3 * np.log(50))
 
 
+class TestComparison:
+    """The full likelihood at the estimates, so that criteria compare models with other covariates and other effects."""
+
+    def test_the_covariate_that_matters_lowers_aic_and_the_one_that_does_not_raises_it(self) -> None:
+        made = make_areas(areas=200, covariates=1)
+        noise = np.random.default_rng(9).normal(size=200)
+        alone, right, more = (
+            fit_model(made.y, design, made.variance, method="ml").aic
+            for design in (made.X[:, :1], made.X, np.column_stack([made.X, noise]))
+        )
+        assert right < alone - 10
+        assert right < more
+
+    def test_neighbours_lower_it_where_they_are_alike(self) -> None:
+        made, proximity = make_spatial(side=9, rho=0.9)
+        spatial = fit_model(made.y, made.X, made.variance, proximity=proximity)
+        assert spatial.aic < fit_model(made.y, made.X, made.variance).aic - 4
+
+    def test_and_not_where_they_are_not(self) -> None:
+        made, proximity = make_spatial(side=9, rho=0.0)
+        spatial = fit_model(made.y, made.X, made.variance, proximity=proximity)
+        assert spatial.bic > fit_model(made.y, made.X, made.variance).bic
+
+    def test_bic_asks_more_than_aic_of_eight_areas_and_up(self) -> None:
+        made = make_areas()
+        fit = fit_model(made.y, made.X, made.variance)
+        assert fit.bic - fit.aic == pytest.approx(4 * (np.log(40) - 2))
+
+    def test_ml_reaches_the_highest_likelihood_of_the_three(self) -> None:
+        made = make_areas()
+        logliks = {method: fit_model(made.y, made.X, made.variance, method=method).loglik for method in METHODS}
+        assert max(logliks, key=lambda method: logliks[method]) == "ml"
+
+
 class TestInterval:
     def test_ninety_five_percent(self) -> None:
         made = make_areas()
@@ -140,9 +175,8 @@ class TestThreads:
             assert self.threads() == {1}
         assert self.threads() == before
 
-    def test_few_rows_take_one_many_what_there_is(self) -> None:
+    def test_as_before_also_after_an_error(self) -> None:
         before = self.threads()
-        with few_threads(63):
-            assert self.threads() == {1}
-        with few_threads(100_000):
-            assert self.threads() == before
+        with pytest.raises(CannotEstimate):
+            fit_model([1.0], [[1.0]], [1.0])
+        assert self.threads() == before

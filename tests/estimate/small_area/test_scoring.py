@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barometer.estimate.small_area.areas import Array
-from barometer.estimate.small_area.scoring import Box, Evaluation, fisher_scoring, free
+from barometer.estimate.small_area.scoring import Box, Evaluation, fisher_scoring, free, symmetric_inverse
 
 WIDE = Box(np.full(2, -np.inf), np.full(2, np.inf), np.ones(2))
 CURVATURE = np.array([[2.0, 0.5], [0.5, 1.0]])
@@ -122,3 +122,26 @@ class TestBounds:
         box = Box(np.zeros(3), np.ones(3), np.ones(3))
         is_free = free(np.array([0.0, 0.0, 1.0]), np.array([-1.0, 1.0, 1.0]), box)
         assert is_free.tolist() == [False, True, False]
+
+
+class TestSymmetricInverse:
+    @given(st.integers(1, 4), st.integers(0, 1000))
+    def test_is_the_inverse(self, size: int, seed: int) -> None:
+        root = np.random.default_rng(seed).normal(size=(size, size))
+        information = root @ root.T + 0.1 * np.eye(size)
+        np.testing.assert_allclose(symmetric_inverse(information) @ information, np.eye(size), atol=1e-8)
+
+    def test_whatever_the_units(self) -> None:
+        """A variance in square micro-units beside a correlation: entries 24 powers of ten apart."""
+        units = np.diag([1e12, 1.0])
+        information = units @ CURVATURE @ units
+        expected = np.linalg.inv(units) @ np.linalg.inv(CURVATURE) @ np.linalg.inv(units)
+        np.testing.assert_allclose(symmetric_inverse(information), expected, rtol=1e-9)
+
+    def test_a_parameter_nothing_is_known_of_is_left_alone(self) -> None:
+        inverse = symmetric_inverse(np.diag([4.0, 0.0]))
+        np.testing.assert_allclose(inverse, np.diag([0.25, 0.0]))
+
+    def test_two_parameters_that_cannot_be_told_apart_share_the_step(self) -> None:
+        step = symmetric_inverse(np.ones((2, 2))) @ np.array([1.0, 1.0])
+        np.testing.assert_allclose(step, [0.5, 0.5])

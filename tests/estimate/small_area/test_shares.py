@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
@@ -94,6 +94,7 @@ class TestTruth:
 class TestAlways:
     @EVERY_TRANSFORM
     @pytest.mark.parametrize("method", ["reml", "ml", "fh", "hb"])
+    @settings(max_examples=15)
     @given(seed=st.integers(0, 500))
     def test_everything_lies_within_0_and_1_and_in_order(
         self, transform: TransformName, method: Method, seed: int
@@ -104,6 +105,7 @@ class TestAlways:
         assert ((fit.standard_error > 0) & (fit.standard_error < 0.5)).all()
 
     @EVERY_TRANSFORM
+    @settings(max_examples=15)
     @given(st.integers(0, 200))
     def test_no_is_the_mirror_of_yes(self, transform: TransformName, seed: int) -> None:
         asked = ask(areas=20, seed=seed)

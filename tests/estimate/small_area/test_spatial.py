@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, sparse
 
@@ -19,6 +19,7 @@ EVERY_LIKELIHOOD = pytest.mark.parametrize("method", mixed.LIKELIHOODS)
 
 
 class TestAutoregression:
+    @settings(max_examples=15)
     @given(st.floats(-0.9, 0.9), st.floats(0.1, 5))
     def test_covariance(self, rho: float, sigma2: float) -> None:
         root = np.eye(9) - rho * lattice(3)
@@ -50,6 +51,7 @@ class TestAutoregression:
 
 class TestSearch:
     @EVERY_LIKELIHOOD
+    @settings(max_examples=15)
     @given(st.floats(0.01, 10), st.floats(-0.95, 0.95), st.integers(0, 100))
     def test_sparse_and_dense_likelihoods_differ_by_a_constant(
         self, method: Likelihood, sigma2: float, rho: float, seed: int
@@ -210,7 +212,7 @@ class TestTruth:
 
     def test_intervals_cover_and_beat_independent_effects(self) -> None:
         inside, better = [], []
-        for seed in range(40):
+        for seed in range(25):
             made, proximity = make_spatial(side=8, rho=0.8, seed=seed)
             fit = spatial_fay_herriot(made.y, made.X, made.variance, proximity)
             ends, plain = interval(fit), fay_herriot(made.y, made.X, made.variance)
