@@ -8,6 +8,8 @@ from typing import Protocol
 
 import polars as pl
 
+from barometer.classify.encoder import KIND as ENCODER
+from barometer.classify.encoder import read_encoder
 from barometer.classify.linear import KIND as LINEAR
 from barometer.classify.linear import read_linear
 from barometer.classify.manifest import Manifest, read_manifest
@@ -36,7 +38,7 @@ class Model(Protocol):
         """
 
 
-_KINDS: dict[str, Callable[[Path, Manifest], Model]] = {LINEAR: read_linear}
+_KINDS: dict[str, Callable[[Path, Manifest], Model]] = {LINEAR: read_linear, ENCODER: read_encoder}
 
 
 def load_model(name: str, models: Path) -> Model:

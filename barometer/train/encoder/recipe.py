@@ -1,0 +1,41 @@
+"""Every choice of the encoder's training; what was tried stands in `models/encoder/experiments.md`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Two phases: first all that helps (`broad_epochs`), then the labelled posts alone (`main_epochs`).
+
+    `auxiliary_posts` and `taught_posts` are drawn anew for every broad epoch, `mention_posts` for every epoch (0 leaves
+    the kind out). `swapped_share`: of labelled posts that name a group or neighbourhood, how many name another instead
+    in an epoch. `layer_decay`:
+    learning rate of a layer over that of the layer above it. `balance`: class weights are frequency ** -balance.
+    `soft_share`: part of a labelled post's loss that follows the teacher. Rates and shares have no unit.
+    """
+
+    broad_epochs: int = 1
+    main_epochs: int = 5
+    auxiliary_posts: int = 0
+    taught_posts: int = 0
+    learning_rate: float = 8e-5
+    head_rate: float = 1e-3
+    layer_decay: float = 0.9
+    frozen_layers: int = 0
+    warm_up: float = 0.08
+    weight_decay: float = 0.01
+    balance: float = 0.5
+    soft_share: float = 0.5
+    dropout: float = 0.1
+    posts_per_batch: int = 32
+    longest_tokens: int = 96
+    patience: int = 3
+    mention_posts: int = 300
+    swapped_share: float = 0.3
+
+    @property
+    def epochs(self) -> int:
+        """All epochs of both phases."""
+        return self.broad_epochs + self.main_epochs
