@@ -7,7 +7,8 @@ post's label would depend on the posts beside it. It costs no speed, since nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,22 @@ _WIDTH = sum(len(classes) for classes in FITTED_CLASSES.values())
 Read = tuple[Floats, NDArray[np.float32]]
 
 
+class StandIns:
+    """Puts one word in place of each of several that must not change a label: religions, peoples, neighbourhoods.
+
+    `words` maps a word, in lower case, to the one that is read for it.
+    """
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self.words = dict(words)
+        longest_first = sorted(map(re.escape, words), key=lambda word: (-len(word), word))
+        self._pattern = re.compile(rf"\b(?:{'|'.join(longest_first)})\b") if words else None
+
+    def __call__(self, text: str) -> str:
+        """`text`, normalised before, with every such word replaced."""
+        return text if self._pattern is None else self._pattern.sub(lambda found: self.words[found[0]], text)
+
+
 class EncoderModel:
     """A trained encoder: `calibration` and `offsets` come from its manifest (see `train.encoder`)."""
 
@@ -41,6 +58,7 @@ class EncoderModel:
             head: (float(part["temperature"]), np.array(part["shift"], dtype=np.float64))
             for head, part in manifest.settings["calibration"].items()
         }
+        self._stand_in = StandIns(manifest.settings["stand_ins"])
         self._offsets = {head: np.array(values) for head, values in manifest.settings["offsets"].items()}
 
     @property
@@ -75,11 +93,16 @@ class EncoderModel:
         """Logits, n x 16 in the order of `FITTED_CLASSES`, and embeddings, n x width of the encoder."""
         if not texts:
             return np.empty((0, _WIDTH)), np.empty((0, 0), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch([normalise(text) for text in texts])
+        encodings = self._tokenizer.encode_batch([self._stand_in(normalise(text)) for text in texts])
         with ThreadPoolExecutor(_workers()) as workers:
             found = list(workers.map(self._read_one, [encoding.ids for encoding in encodings]))
         logits, embeddings = (np.concatenate(part) for part in zip(*found, strict=True))
         return logits.astype(np.float64), embeddings
+
+    def with_network(self, path: Path) -> EncoderModel:
+        """The same model on another network, such as the 32-bit one it was made from."""
+        _, onnxruntime = _libraries(self.name)
+        return EncoderModel(self._manifest, self._tokenizer, _session(path, onnxruntime))
 
     def _read_one(self, ids: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         row = np.array([ids], dtype=np.int64)
@@ -138,6 +161,3 @@ def _refuse_misfits(model: EncoderModel) -> None:
         if len(model.calibration[head][1]) != len(classes):
             raise ValueError(f"settings, calibration of {head}: not one shift for each of {len(classes)} classes")
     model.labels(logits)
-
-
-Reader = Callable[[Path, Manifest], EncoderModel]

@@ -33,13 +33,17 @@ class Task:
 
 def _tweeteval(folder: str, classes: tuple[str, ...]) -> Callable[[Path], Iterator[Row]]:
     def read(posts: Path) -> Iterator[Row]:
-        base = posts / "tweeteval" / "datasets" / folder
         for part in _TWEETEVAL_PARTS:
-            texts = _lines(base / f"{part}_text.txt")
-            labels = _lines(base / f"{part}_labels.txt")
-            yield from ((text, classes[int(label)]) for text, label in zip(texts, labels, strict=True))
+            yield from tweeteval_part(posts, folder, part, classes)
 
     return read
+
+
+def tweeteval_part(posts: Path, folder: str, part: str, classes: tuple[str, ...]) -> Iterator[Row]:
+    """(text, class) of one part (train, val, test) of a TweetEval task."""
+    base = posts / "tweeteval" / "datasets" / folder
+    texts, labels = _lines(base / f"{part}_text.txt"), _lines(base / f"{part}_labels.txt")
+    yield from ((text, classes[int(label)]) for text, label in zip(texts, labels, strict=True))
 
 
 def _lines(path: Path) -> list[str]:
@@ -85,10 +89,15 @@ def _unescaped(text: str) -> str:
 
 
 def _rumour_stance(posts: Path) -> Iterator[Row]:
-    """Replies (and sources) of RumourEval 2017's training threads, by how they stand to the thread's claim."""
+    return rumour_stances(posts, "train")
+
+
+def rumour_stances(posts: Path, part: str) -> Iterator[Row]:
+    """Tweets of one part of RumourEval 2017, by how they stand to their thread's claim."""
     folder = posts / "rumoureval2017"
-    labels = msgspec.json.decode((folder / "train-annotations" / "subtaskA.json").read_bytes(), type=dict[str, str])
-    for line in (folder / "train.jsonl").read_bytes().splitlines():
+    path = folder / f"{part}-annotations" / "subtaskA.json"
+    labels = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    for line in (folder / f"{part}.jsonl").read_bytes().splitlines():
         tweet = msgspec.json.decode(line)["data"]
         label = labels.get(str(tweet.get("id_str")))
         if label in _RUMOUR_STANCE and tweet.get("text"):

@@ -15,9 +15,10 @@ import torch
 from torch.nn import functional
 
 from barometer.classify.decide import Floats
+from barometer.classify.encoder import StandIns
 from barometer.classify.linear import FITTED_CLASSES
 from barometer.train.encoder.examples import ALL_CLASSES, UNLABELLED, Examples, class_weights, joined
-from barometer.train.encoder.mentions import with_swaps
+from barometer.train.encoder.mentions import stand_ins, with_swaps
 from barometer.train.encoder.network import (
     Network,
     length_batches,
@@ -65,11 +66,19 @@ class Progress:
 
 
 def train(
-    base: Path, material: Material, recipe: Recipe, score: Score, *, seed: int, folder: Path, say: Callable[[str], None]
+    base: Path,
+    material: Material,
+    recipe: Recipe,
+    score: Score | None,
+    *,
+    seed: int,
+    folder: Path,
+    say: Callable[[str], None],
 ) -> Network:
     """The network with the best validation score; goes on from `folder`'s checkpoint if a run was killed.
 
-    `score` turns validation logits (head -> n x classes) into one number, higher is better. `say` is told the progress.
+    `score` turns validation logits (head -> n x classes) into one number, higher is better; without it all epochs are
+    run and the last weights kept. `say` is told the progress.
     """
     folder.mkdir(parents=True, exist_ok=True)
     heads = {head: len(classes) for head, classes in ALL_CLASSES.items()}
@@ -80,7 +89,8 @@ def train(
     while not progress.is_finished(recipe):
         run.epoch(progress.epochs)
         progress.epochs += 1
-        progress.scores.append(score(run.validation_logits()))
+        # Without validation posts every epoch counts as better than the one before.
+        progress.scores.append(float(progress.epochs) if score is None else score(run.validation_logits()))
         say(f"epoch {progress.epochs}/{recipe.epochs}: validation {progress.scores[-1]:.4f}")
         if progress.scores[-1] >= max(progress.scores):
             progress.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -106,7 +116,7 @@ class _Run:
         say: Callable[[str], None],
     ) -> None:
         self.network, self.material, self.recipe, self.seed, self.say = network, material, recipe, seed, say
-        self.tokenizer = tokenizer
+        self.tokenizer, self.stand_in = tokenizer, StandIns(stand_ins() if recipe.has_stand_ins else {})
         self.padding = int(network.encoder.config.pad_token_id or 0)
         self.optimiser = torch.optim.AdamW(
             parameter_groups(
@@ -209,7 +219,7 @@ class _Run:
 
     def tokens(self, examples: Examples) -> list[list[int]]:
         """Token ids of every post."""
-        return [encoding.ids for encoding in self.tokenizer.encode_batch(list(examples.texts))]
+        return [encoding.ids for encoding in self.tokenizer.encode_batch([*map(self.stand_in, examples.texts)])]
 
     def validation_logits(self) -> dict[str, Floats]:
         """Logits of the four heads for the validation posts."""

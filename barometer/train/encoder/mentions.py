@@ -26,16 +26,17 @@ _FORMS = ("many", "one", "kind")
 
 @dataclass(frozen=True)
 class Family:
-    """Words that can stand for one another: those used in training, those kept for the swap test."""
+    """Words that can stand for one another. For `words` the encoder reads the first of them; `others` it reads as they
+    are: they tell how far it ignores names that nobody listed."""
 
     name: str
-    learn: tuple[str, ...]
-    test: tuple[str, ...]
+    words: tuple[str, ...]
+    others: tuple[str, ...]
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Any of the family's words, whole."""
-        return _pattern((*self.learn, *self.test))
+        """Any of the family's listed words, whole."""
+        return _pattern(self.words)
 
 
 @cache
@@ -52,7 +53,12 @@ def _written() -> dict[str, Any]:
 def families() -> tuple[Family, ...]:
     """All families of words, as written in `mentions.yaml`."""
     parts = _written()["families"].items()
-    return tuple(Family(name, tuple(part["learn"]), tuple(part["test"])) for name, part in parts)
+    return tuple(Family(name, tuple(part["words"]), tuple(part["others"])) for name, part in parts)
+
+
+def stand_ins() -> dict[str, str]:
+    """Listed word -> the word that is read for it: the first of its family."""
+    return {word: family.words[0] for family in families() for word in family.words}
 
 
 def mentions() -> Examples:
@@ -78,7 +84,7 @@ def with_swaps(texts: tuple[str, ...], *, share: float, generator: np.random.Gen
 def _maybe_swapped(text: str, generator: np.random.Generator) -> str:
     for family in families():
         if family.pattern.search(text):
-            text = swapped(text, family, str(generator.choice(family.learn)))
+            text = swapped(text, family, str(generator.choice(family.words)))
     return text
 
 
@@ -88,12 +94,12 @@ def swapped(text: str, family: Family, word: str) -> str:
     return text if found is None else re.sub(rf"\b{re.escape(found[0])}\b", word, text, flags=re.IGNORECASE)
 
 
-def swap_variants(text: str) -> list[tuple[str, str]]:
-    """(family, text) for every test word put in place of a family's word that `text` names."""
+def swap_variants(text: str) -> list[tuple[str, bool, str]]:
+    """(family, whether the new word is a listed one, text) for every other word in place of a family's that it names."""
     return [
-        (family.name, swapped(text, family, word))
+        (family.name, word in family.words, swapped(text, family, word))
         for family in families()
         if (found := family.pattern.search(text))
-        for word in family.test
+        for word in (*family.words, *family.others)
         if word != found[0].lower()
     ]

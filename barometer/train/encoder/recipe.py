@@ -11,7 +11,7 @@ class Recipe:
 
     `auxiliary_posts` and `taught_posts` are drawn anew for every broad epoch, `mention_posts` for every epoch (0 leaves
     the kind out). `swapped_share`: of labelled posts that name a group or neighbourhood, how many name another instead
-    in an epoch. `layer_decay`:
+    in an epoch; `has_stand_ins`: one word is read for all of these instead, as the night does. `layer_decay`:
     learning rate of a layer over that of the layer above it. `balance`: class weights are frequency ** -balance.
     `soft_share`: part of a labelled post's loss that follows the teacher. Rates and shares have no unit.
     """
@@ -33,9 +33,25 @@ class Recipe:
     longest_tokens: int = 96
     patience: int = 3
     mention_posts: int = 300
-    swapped_share: float = 0.3
+    swapped_share: float = 0.0
+    has_stand_ins: bool = True
 
     @property
     def epochs(self) -> int:
         """All epochs of both phases."""
         return self.broad_epochs + self.main_epochs
+
+
+def teacher_recipe() -> Recipe:
+    """A large base on CPUs: the labelled posts alone, the lowest layers as they are, posts cut short."""
+    return Recipe(
+        broad_epochs=0,
+        main_epochs=2,
+        learning_rate=5e-5,
+        layer_decay=0.95,
+        frozen_layers=4,
+        longest_tokens=64,
+        patience=99,
+        swapped_share=0.3,
+        has_stand_ins=False,
+    )
