@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from barometer.cli_models import add_model_commands
 from barometer.errors import BarometerError
 from barometer.night import Night, open_night
 from barometer.settings import Settings
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
 app.add_typer(train_app, name="train")
+add_model_commands(app, train_app)
 
 console = Console(stderr=True)
 

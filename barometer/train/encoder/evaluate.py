@@ -12,9 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from barometer.classify.encoder import KIND as ENCODER
 from barometer.classify.encoder import EncoderModel, by_head
 from barometer.classify.linear import FITTED_CLASSES, calibrated
+from barometer.classify.manifest import read_manifest
 from barometer.classify.model import Model, predict_once
+from barometer.errors import BadInput
 from barometer.tables import LABEL_HEADS
 from barometer.train.calibrate import expected_calibration_error
 from barometer.train.data import GOLD, SAMPLE, training_posts
@@ -83,13 +86,15 @@ def _errors(
     usable = np.flatnonzero(posts[head].is_in(list(classes)).to_numpy())
     truth = codes(posts[head][usable], classes)
     given = found.select(f"{head}_{value}" for value in classes).to_numpy()[usable]
-    errors = {"after": given / given.sum(axis=1, keepdims=True)} | ({} if before is None else {"before": before[usable]})
+    errors = {"after": given / given.sum(axis=1, keepdims=True)} | (
+        {} if before is None else {"before": before[usable]}
+    )
     scored = {name: round(expected_calibration_error(values, truth), 4) for name, values in errors.items()}
     return {**scored, "posts": len(usable)}
 
 
 def disagreed(data: Path, dev: pl.DataFrame, found: pl.DataFrame) -> dict[str, Any]:
-    """How often each head is right on dev gold posts whose two passes disagreed before adjudication, and on the rest."""
+    """How often each head is right on dev gold posts whose two annotation passes disagreed, and on the rest."""
     lines = (data / "posts" / "trust_gold" / "posts.jsonl").read_bytes().splitlines()
     agreed = {row["id"]: row.get("passes_agreed", True) for row in map(msgspec.json.decode, lines)}
     is_gold = (dev["set"] == GOLD).to_numpy()
@@ -99,8 +104,11 @@ def disagreed(data: Path, dev: pl.DataFrame, found: pl.DataFrame) -> dict[str, A
 
 
 def _accuracies(dev: pl.DataFrame, found: pl.DataFrame, rows: NDArray[np.intp]) -> dict[str, Any]:
-    right = {head: (dev[head][rows] == found[head][rows]).mean() for head in LABEL_HEADS}
-    return {"posts": len(rows), **{head: round(float(share or 0.0), 4) for head, share in right.items()}}
+    right = {head: (dev[head][rows] == found[head][rows]).to_numpy() for head in LABEL_HEADS}
+    return {
+        "posts": len(rows),
+        **{head: round(float(hits.mean()), 4) if len(hits) else None for head, hits in right.items()},
+    }
 
 
 def swaps(model: Model, posts: pl.DataFrame) -> dict[str, Any]:
@@ -153,5 +161,22 @@ def _numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, floa
 
 
 def stored_figures(folder: Path) -> dict[str, Any]:
-    """`metrics.json` of the model in `folder`."""
-    return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+    """The figures stored beside the model in `folder` that this module measures; raises `BadInput` without them.
+
+    An encoder keeps them in `metrics.json`; other models, whose training writes that file, in `evaluation.json`.
+    """
+    path = figures_file(folder)
+    if not path.is_file():
+        raise BadInput(f"{path}: there are no figures of this model yet; store them with `barometer evaluate --write`")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def figures_file(folder: Path) -> Path:
+    """Where the figures of this module stand for the model in `folder`."""
+    kind = read_manifest(folder.name, folder.parent).kind
+    return folder / ("metrics.json" if kind == ENCODER else "evaluation.json")
+
+
+def write_figures(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Store figures beside the model in `folder`."""
+    figures_file(folder).write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")

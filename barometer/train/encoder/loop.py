@@ -84,7 +84,7 @@ def train(
     heads = {head: len(classes) for head, classes in ALL_CLASSES.items()}
     network = new_network(base, heads, dropout=recipe.dropout, seed=seed).to(_device())
     tokenizer = read_tokenizer(base, longest_tokens=recipe.longest_tokens)
-    run = _Run(network, tokenizer, material, recipe, seed, say)
+    run = _Run(network, tokenizer, material, recipe, seed=seed, say=say)
     progress = run.resumed(folder / CHECKPOINT)
     while not progress.is_finished(recipe):
         run.epoch(progress.epochs)
@@ -112,6 +112,7 @@ class _Run:
         tokenizer: Any,
         material: Material,
         recipe: Recipe,
+        *,
         seed: int,
         say: Callable[[str], None],
     ) -> None:
@@ -226,7 +227,7 @@ class _Run:
         return logits_of(self.network, self.tokens(self.material.validation), list(FITTED_CLASSES))
 
     def resumed(self, path: Path) -> Progress:
-        """The progress stored at `path` and the state it belongs to; a fresh start if there is none or it is another's."""
+        """The progress stored at `path`, its state taken up; a fresh start if there is none or it is another run's."""
         if not path.is_file():
             return Progress()
         stored = torch.load(path, weights_only=True)

@@ -95,7 +95,7 @@ def swapped(text: str, family: Family, word: str) -> str:
 
 
 def swap_variants(text: str) -> list[tuple[str, bool, str]]:
-    """(family, whether the new word is a listed one, text) for every other word in place of a family's that it names."""
+    """(family, whether the new word is a listed one, text) for every other word in place of one named."""
     return [
         (family.name, word in family.words, swapped(text, family, word))
         for family in families()

@@ -25,7 +25,9 @@ def precision(model: EncoderModel, fp32: Path, posts: pl.DataFrame) -> dict[str,
     return {
         "macro_f1": {head: {"int8": round(a, 4), "fp32": round(b, 4)} for head, (a, b) in scores.items()},
         "points_lost": {head: round(100 * (b - a), 2) for head, (a, b) in scores.items()},
-        "same_label": {head: round(float((found[head] == expected[head]).mean() or 0), 4) for head in LABEL_HEADS},
+        "same_label": {
+            head: round(float((found[head] == expected[head]).to_numpy().mean()), 4) for head in LABEL_HEADS
+        },
         "cosine": _cosine(embeddings, whole_embeddings),
         "posts_per_second": {"int8": int8_speed, "fp32": fp32_speed},
     }

@@ -76,4 +76,3 @@ def _embedded(
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     _, embeddings = model.read([text for text, _ in rows])
     return embeddings, np.array([classes.index(label) for _, label in rows], dtype=np.intp)
-

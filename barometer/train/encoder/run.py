@@ -20,6 +20,7 @@ from barometer.tables import LABEL_HEADS
 from barometer.train.encoder.card import card
 from barometer.train.encoder.corpus import Corpus, read_corpus
 from barometer.train.encoder.evaluate import evaluate
+from barometer.train.encoder.evaluate import write_figures as store
 from barometer.train.encoder.examples import Examples
 from barometer.train.encoder.export import write_encoder
 from barometer.train.encoder.loop import Material, train
@@ -34,7 +35,7 @@ from barometer.train.scores import codes, confusion, macro_f1, score
 
 LONGEST_TOKENS_READ = 128
 LANGUAGES = ("en",)
-TRAINING = "training.json"
+TRAINING, FP32 = "training.json", "fp32.onnx"
 Say = Callable[[str], None]
 
 
@@ -64,11 +65,10 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
     network = train(
         base, material, order.recipe, _scorer(corpus), seed=order.seed, folder=order.work / "student", say=say
     )
-    scores = scores_of(
-        network, base, corpus, corpus.validation, has_stand_ins=order.recipe.has_stand_ins
-    )
-    manifest = _shipped(network, base, output, corpus, order, scores, data, sample)
-    write_figures(output, corpus, order, scores, manifest, data=data, sample=sample)
+    scores = scores_of(network, base, corpus, corpus.validation, has_stand_ins=order.recipe.has_stand_ins)
+    settings = settings_of(order, corpus, scores, provenance(data, sample))
+    manifest = write_encoder(network, base, output, settings=settings, keep_fp32=order.work / FP32)
+    write_figures(output, corpus, order, manifest, data=data, sample=sample)
     return manifest
 
 
@@ -84,9 +84,7 @@ def taught_material(corpus: Corpus, order: Order, say: Say) -> Material:
     if order.teacher is None:
         return material
     folder, recipe = base_folder(order.teacher), teacher_recipe()
-    teacher = train(
-        folder, material, recipe, _scorer(corpus), seed=order.seed, folder=order.work / "teacher", say=say
-    )
+    teacher = train(folder, material, recipe, _scorer(corpus), seed=order.seed, folder=order.work / "teacher", say=say)
     tokenizer = read_tokenizer(folder, longest_tokens=recipe.longest_tokens)
 
     def taught(examples: Examples, name: str) -> Examples:
@@ -126,16 +124,8 @@ def scores_of(network: Network, base: Path, corpus: Corpus, rows: Any, *, has_st
     return logits_of(network, tokens, list(FITTED_CLASSES))
 
 
-def _shipped(
-    network: Network,
-    base: Path,
-    output: Path,
-    corpus: Corpus,
-    order: Order,
-    scores: dict[str, Floats],
-    data: Path,
-    sample: Path | None,
-) -> Manifest:
+def settings_of(order: Order, corpus: Corpus, scores: dict[str, Floats], learnt_from: dict[str, str]) -> dict[str, Any]:
+    """What the manifest says of the run, and what `classify.encoder` needs to turn scores into labels."""
     settings = {
         "base": Path(order.base).name,
         "teacher": order.teacher and Path(order.teacher).name,
@@ -144,11 +134,10 @@ def _shipped(
         "languages": list(LANGUAGES),
         "stand_ins": stand_ins() if order.recipe.has_stand_ins else {},
         "longest_tokens": LONGEST_TOKENS_READ,
-        "learnt_from": provenance(data, sample),
+        "learnt_from": learnt_from,
         **settled(scores, corpus.posts[corpus.validation], priors_of(corpus.posts[corpus.learn])),
     }
-    fp32 = order.work / "fp32.onnx"
-    return write_encoder(network, base, output, settings=json.loads(json.dumps(settings)), keep_fp32=fp32)
+    return dict(json.loads(json.dumps(settings)))
 
 
 def provenance(data: Path, sample: Path | None) -> dict[str, str]:
@@ -163,7 +152,6 @@ def write_figures(
     output: Path,
     corpus: Corpus,
     order: Order,
-    scores: dict[str, Floats],
     manifest: Manifest,
     *,
     data: Path,
@@ -174,19 +162,25 @@ def write_figures(
     `training.json` holds what only the training run can know; everything in `metrics.json` follows from the folder.
     """
     model = load_model(output.name, output.parent)
-    assert isinstance(model, EncoderModel)
-    training = _training_figures(model, corpus, order, scores)
+    if not isinstance(model, EncoderModel):
+        raise TypeError(f"model {output.name} is no encoder")
+    training = _training_figures(model, corpus, order)
     metrics = evaluate(model, data=data, sample=sample)
-    for name, values in (("metrics.json", metrics), (TRAINING, training)):
-        (output / name).write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    linear = load_model("linear", output.parent) if (output.parent / "linear" / "manifest.json").is_file() else None
-    beside = None if linear is None else evaluate(linear, data=data, sample=sample)
-    (output / "card.md").write_text(card(metrics, training, manifest, beside), encoding="utf-8")
+    store(output, metrics)
+    (output / TRAINING).write_text(json.dumps(training, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (output / "card.md").write_text(
+        card(metrics, training, manifest, _beside(output.parent, data, sample)), encoding="utf-8"
+    )
 
 
-def _training_figures(
-    model: EncoderModel, corpus: Corpus, order: Order, scores: dict[str, Floats]
-) -> dict[str, Any]:
+def _beside(models: Path, data: Path, sample: Path | None) -> dict[str, Any] | None:
+    """The linear model's figures on the same posts, if it is there."""
+    if not (models / "linear" / "manifest.json").is_file():
+        return None
+    return evaluate(load_model("linear", models), data=data, sample=sample)
+
+
+def _training_figures(model: EncoderModel, corpus: Corpus, order: Order) -> dict[str, Any]:
     validation = corpus.posts[corpus.validation]
     return {
         "posts": {
@@ -201,5 +195,5 @@ def _training_figures(
         "validation": score(
             validation, model.predict(validation["text"].to_list()), corpus.member[corpus.validation], seed=order.seed
         ),
-        "precision": precision(model, order.work / "fp32.onnx", corpus.posts[corpus.parts.held_out]),
+        "precision": precision(model, order.work / FP32, corpus.posts[corpus.parts.held_out]),
     }

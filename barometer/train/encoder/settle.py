@@ -46,7 +46,7 @@ def priors_of(posts: pl.DataFrame) -> dict[str, Floats]:
 
 def _shares(labels: pl.Series, classes: tuple[str, ...]) -> Floats:
     counts = np.array([(labels == value).sum() for value in classes], dtype=np.float64)
-    return np.maximum(counts, 1) / np.maximum(counts, 1).sum()
+    return np.asarray(np.maximum(counts, 1) / np.maximum(counts, 1).sum(), dtype=np.float64)
 
 
 def _scaling(scores: Floats, labels: pl.Series, classes: tuple[str, ...]) -> tuple[float, tuple[float, ...]]:
