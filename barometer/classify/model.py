@@ -9,6 +9,8 @@ from typing import Protocol
 
 import polars as pl
 
+from barometer.classify.cascade import KIND as CASCADE
+from barometer.classify.cascade import read_cascade
 from barometer.classify.encoder import KIND as ENCODER
 from barometer.classify.encoder import read_encoder
 from barometer.classify.linear import KIND as LINEAR
@@ -39,7 +41,15 @@ class Model(Protocol):
         """
 
 
-_KINDS: dict[str, Callable[[Path, Manifest], Model]] = {LINEAR: read_linear, ENCODER: read_encoder}
+def _cascade(folder: Path, manifest: Manifest) -> Model:
+    return read_cascade(folder, manifest, load_model)
+
+
+_KINDS: dict[str, Callable[[Path, Manifest], Model]] = {
+    LINEAR: read_linear,
+    ENCODER: read_encoder,
+    CASCADE: _cascade,
+}
 
 
 # Nights may ask for the model of this name: whichever `barometer models promote` put in use.

@@ -25,8 +25,8 @@ _TEST_SETS: tuple[tuple[str, str, str], ...] = (
 _PURPOSE = """## What it is
 
 A transformer of six layers (MiniLM-L6, 22.7 million parameters) with four heads on the mean of its last layer: `trust`,
-its `target`, `rumour`, `hostile`. It is stored as int8 ONNX, one scale a channel, and read with onnxruntime and tokenizers;
-nothing in its folder is executed or fetched, and the manifest holds a checksum of each file.
+its `target`, `rumour`, `hostile`. It is stored as int8 ONNX, one scale a channel, and read with onnxruntime and
+tokenizers; nothing in its folder is executed or fetched, and the manifest holds a checksum of each file.
 
 **For**: shares of posts over areas and weeks, corrected for its errors with an audited sample; a first sieve for people
 who follow rumours. **Not for**: deciding anything about a post, a person or a group; moderation; any language but
@@ -38,7 +38,7 @@ _DECISION = """## How probabilities and labels hang together
 - Scores become probabilities by vector scaling (a temperature a head, a shift a class), fitted on validation posts that
   the network did not learn from, none of them a dev post. They hold for posts mixed as in the training sets.
 - A label is the likeliest class after each class's log probability is raised by a share (0 to 1, one a head, chosen on
-  validation posts) of its rarity: else rare classes are hardly ever found. So a label is not always the likeliest class.
+  validation posts) of its rarity: else rare classes are hardly ever found. A label is not always the likeliest class.
 - `target_none` = `trust_none`, every other `target_c` = (1 - `trust_none`) x P(c | not none). The label `target` is
   `none` exactly when the label `trust` is.
 - Posts are read one at a time, several side by side: int8 activations share one scale a batch, so that in a batch a
@@ -108,7 +108,7 @@ def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
         + _table(("posts", *names), sizes)
         + "\nNear copies, posts of one story or event, and posts of one author never stand on both sides of a split. "
         "The dev posts are the linear model's held-out posts. Auxiliary posts that are near copies of validation or dev "
-        f"posts, or tweets about their events, are left out. Teacher: {taught or 'none'}. "
+        f"posts, or about their events, are left out. Teacher: {taught or 'none'}. "
         f"Auxiliary posts in each broad epoch: {recipe['auxiliary_posts']}; taught posts: {recipe['taught_posts']}.\n"
     )
 

@@ -32,6 +32,7 @@ from barometer.train.scores import codes, score, score_parts
 
 # Figures agree when they differ by no more than int8 arithmetic on another processor may bring.
 ROUNDING = 0.005
+_PAIR = {"text": pl.String, "family": pl.String, "is_listed": pl.Boolean, "changed": pl.String}
 _LENGTHS = ((0, 80), (81, 140), (141, 10_000))
 
 
@@ -117,14 +118,12 @@ def swaps(model: Model, posts: pl.DataFrame) -> dict[str, Any]:
     Every gold and sample post that names a listed word, with every other word of its family in its place: `listed`
     words, for which an encoder reads one and the same, and `others`, which it reads as they are.
     """
-    pairs = [(text, *variant) for text in posts["text"] for variant in swap_variants(text)]
-    texts, families, is_listed, changed = zip(*pairs, strict=True)
-    flips = pl.DataFrame({"family": families, "is_listed": is_listed}).with_columns(
-        **_flips(predict_once(model, pl.Series(texts)), predict_once(model, pl.Series(changed)))
-    )
+    rows = [(text, *variant) for text in posts["text"] for variant in swap_variants(text)]
+    pairs = pl.DataFrame(rows, schema=_PAIR, orient="row")
+    flips = pairs.with_columns(**_flips(predict_once(model, pairs["text"]), predict_once(model, pairs["changed"])))
     by_family = flips.group_by("family").agg(pl.len().alias("pairs"), pl.col(LABEL_HEADS).mean().round(4))
     return {
-        "posts": len(set(texts)),
+        "posts": pairs["text"].n_unique(),
         "listed": _flip_rates(flips.filter("is_listed")),
         "others": _flip_rates(flips.filter(~pl.col("is_listed"))),
         "by_family": {row.pop("family"): row for row in by_family.sort("family").iter_rows(named=True)},
@@ -132,7 +131,7 @@ def swaps(model: Model, posts: pl.DataFrame) -> dict[str, Any]:
 
 
 def _flip_rates(flips: pl.DataFrame) -> dict[str, Any]:
-    rates = {head: round(float(flips[head].to_numpy().mean()), 4) for head in LABEL_HEADS}
+    rates = {head: round(float(flips[head].to_numpy().mean()), 4) if flips.height else 0.0 for head in LABEL_HEADS}
     return {"pairs": flips.height, **rates}
 
 

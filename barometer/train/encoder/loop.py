@@ -82,7 +82,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     heads = {head: len(classes) for head, classes in ALL_CLASSES.items()}
-    network = new_network(base, heads, dropout=recipe.dropout, seed=seed).to(_device())
+    network: Network = new_network(base, heads, dropout=recipe.dropout, seed=seed).to(_device())
     tokenizer = read_tokenizer(base, longest_tokens=recipe.longest_tokens)
     run = _Run(network, tokenizer, material, recipe, seed=seed, say=say)
     progress = run.resumed(folder / CHECKPOINT)
@@ -129,7 +129,8 @@ class _Run:
             ),
             weight_decay=recipe.weight_decay,
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
+        self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.steps_done = 0
         weighted = joined([material.main, material.auxiliary])
         self.weights = {
             head: torch.from_numpy(class_weights(weighted.labels[head], len(classes), balance=recipe.balance))
@@ -138,13 +139,14 @@ class _Run:
 
     def _rate(self, step: int) -> float:
         """Up in a straight line, then down to zero in one, over all steps of the run."""
-        steps = self._steps()
+        steps = self._steps(self.recipe.epochs)
         warm = max(1.0, recipe_share(steps, self.recipe.warm_up))
         return min(step / warm, max(0.0, (steps - step) / max(1.0, steps - warm)))
 
-    def _steps(self) -> int:
+    def _steps(self, epochs: int) -> int:
+        """Updates of the first `epochs` epochs."""
         size = self.recipe.posts_per_batch
-        return sum(-(-sum(self._wanted(number)) // size) for number in range(self.recipe.epochs))
+        return sum(-(-sum(self._wanted(number)) // size) for number in range(epochs))
 
     def _wanted(self, number: int) -> tuple[int, int, int, int]:
         """How many labelled, written, auxiliary and taught posts epoch `number` learns from."""
@@ -192,8 +194,10 @@ class _Run:
         loss = self.loss(logits, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _MAXIMUM_GRADIENT)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * self._rate(self.steps_done)
         self.optimiser.step()
-        self.schedule.step()
+        self.steps_done += 1
         self.optimiser.zero_grad(set_to_none=True)
         return float(loss.detach())
 
@@ -236,7 +240,7 @@ class _Run:
             return Progress()
         self.network.load_state_dict(stored["network"])
         self.optimiser.load_state_dict(stored["optimiser"])
-        self.schedule.load_state_dict(stored["schedule"])
+        self.steps_done = self._steps(stored["epochs"])
         self.say(f"going on after epoch {stored['epochs']}")
         return Progress(epochs=stored["epochs"], scores=list(stored["scores"]), best=stored["best"])
 
@@ -249,7 +253,6 @@ class _Run:
             "best": progress.best,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "schedule": {"last_epoch": self.schedule.last_epoch, "_step_count": self.schedule.last_epoch + 1},
         }
         torch.save(state, path.with_suffix(".new"))
         os.replace(path.with_suffix(".new"), path)
