@@ -51,7 +51,7 @@ class CascadeModel:
         """One row a text, the screen's where it is sure, else the reader's."""
         screened = self._screen.predict(texts)
         unsure = np.flatnonzero(sureness(screened) < self.least_sure)
-        read = self._reader.predict([texts[row] for row in unsure])
+        read = self._reader.predict([texts[int(row)] for row in unsure])
         return combined(screened, read, unsure)
 
 
@@ -91,7 +91,7 @@ def write_cascade(folder: Path, *, screen: tuple[str, str], reader: tuple[str, s
 
 
 def read_cascade(folder: Path, manifest: Manifest, load: Callable[[str, Path], Part]) -> CascadeModel:
-    """The cascade in `folder`, its models loaded by `load`; raises `BadInput` when one is another version than it was."""
+    """The cascade in `folder`, its models loaded by `load`; raises `BadInput` when one is of another version."""
     parts = {}
     for role in ("screen", "reader"):
         name, version = manifest.settings[role], manifest.settings[f"{role}_version"]

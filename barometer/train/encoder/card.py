@@ -107,8 +107,8 @@ def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
         + "\n"
         + _table(("posts", *names), sizes)
         + "\nNear copies, posts of one story or event, and posts of one author never stand on both sides of a split. "
-        "The dev posts are the linear model's held-out posts. Auxiliary posts that are near copies of validation or dev "
-        f"posts, or about their events, are left out. Teacher: {taught or 'none'}. "
+        "The dev posts are the linear model's held-out posts. Auxiliary posts that are near copies of validation or dev"
+        f" posts, or about their events, are left out. Teacher: {taught or 'none'}. "
         f"Auxiliary posts in each broad epoch: {recipe['auxiliary_posts']}; taught posts: {recipe['taught_posts']}.\n"
     )
 

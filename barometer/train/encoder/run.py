@@ -59,8 +59,8 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
     `data` is the folder of real data; `sample` the sample city's written posts, or None to leave them out.
     Raises `BadInput` naming the file, `BadConfiguration` when the base is not there.
     """
-    corpus = read_corpus(data, sample, cache=order.work)
     base = base_folder(order.base)
+    corpus = read_corpus(data, sample, cache=order.work)
     material = taught_material(corpus, order, say)
     network = train(
         base, material, order.recipe, _scorer(corpus), seed=order.seed, folder=order.work / "student", say=say

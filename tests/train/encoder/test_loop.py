@@ -180,9 +180,7 @@ def test_following_a_sure_teacher_costs_what_the_label_would(base: Path) -> None
     label = some(0, 1)
     sure = np.zeros((1, 2), dtype=np.float32)
     sure[0, label.labels["hostile"][0]] = 1.0
-    only_hostile = {head: codes for head, codes in unlabelled(["x"]).labels.items()} | {
-        "hostile": label.labels["hostile"]
-    }
+    only_hostile = dict(unlabelled(["x"]).labels) | {"hostile": label.labels["hostile"]}
     hard = Examples(label.texts, only_hostile, unlabelled(["x"]).soft)
     taught = unlabelled(label.texts).taught({"hostile": sure})
     logits = run.network(*loop.padded(run.tokens(hard)))

@@ -1,4 +1,4 @@
-"""Training from end to end with a tiny base: a folder comes out that nights can read and whose figures can be had again."""
+"""Training from end to end with a tiny base: a folder that nights can read, and whose figures come out again."""
 
 from __future__ import annotations
 

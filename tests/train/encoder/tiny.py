@@ -1,4 +1,4 @@
-"""A base model of one layer with random weights, its tokenizer, and a data folder with every auxiliary set, all made up."""
+"""A base of one layer with random weights, its tokenizer, and a data folder with every auxiliary set, all made up."""
 
 from __future__ import annotations
 
