@@ -47,6 +47,11 @@ class CascadeModel:
     def heads(self) -> Mapping[str, tuple[str, ...]]:
         return LABEL_HEADS
 
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Languages that its reader serves; None when that does not say."""
+        return getattr(self._reader, "languages", None)
+
     def predict(self, texts: Sequence[str]) -> pl.DataFrame:
         """One row a text, the screen's where it is sure, else the reader's."""
         screened = self._screen.predict(texts)

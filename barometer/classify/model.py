@@ -54,6 +54,7 @@ _KINDS: dict[str, Callable[[Path, Manifest], Model]] = {
 
 # Nights may ask for the model of this name: whichever `barometer models promote` put in use.
 PROMOTED = "promoted"
+UNDETERMINED = "und"
 PROMOTION = "promoted.json"
 _WITHOUT_PROMOTION = LINEAR
 
@@ -88,6 +89,19 @@ def load_model(name: str, models: Path) -> Model:
     if manifest.kind not in _KINDS:
         raise BadConfiguration(f"model {name}: kind {manifest.kind!r} is unknown here; known: {', '.join(_KINDS)}")
     return _KINDS[manifest.kind](models / name, manifest)
+
+
+def is_served(model: Model, languages: pl.Series) -> pl.Series:
+    """Whether the model may read posts in these languages (BCP 47, or "und" where nobody could tell).
+
+    A model that does not say which languages it serves reads all. A post that is not served has no label: it is counted
+    as unread, not guessed.
+    """
+    served = getattr(model, "languages", None)
+    if served is None:
+        return pl.Series([True] * len(languages), dtype=pl.Boolean)
+    primary = languages.str.split("-").list.first().str.to_lowercase()
+    return primary.is_in([*served, UNDETERMINED]).fill_null(True)
 
 
 def predict_once(model: Model, texts: pl.Series) -> pl.DataFrame:

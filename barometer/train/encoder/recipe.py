@@ -17,8 +17,8 @@ class Recipe:
     """
 
     broad_epochs: int = 1
-    main_epochs: int = 5
-    auxiliary_posts: int = 0
+    main_epochs: int = 4
+    auxiliary_posts: int = 4_000
     taught_posts: int = 0
     learning_rate: float = 8e-5
     head_rate: float = 1e-3
@@ -32,7 +32,7 @@ class Recipe:
     posts_per_batch: int = 32
     longest_tokens: int = 96
     patience: int = 3
-    mention_posts: int = 300
+    mention_posts: int = 400
     swapped_share: float = 0.0
     has_stand_ins: bool = True
 
@@ -47,6 +47,8 @@ def teacher_recipe() -> Recipe:
     return Recipe(
         broad_epochs=0,
         main_epochs=2,
+        auxiliary_posts=0,
+        mention_posts=300,
         learning_rate=5e-5,
         layer_decay=0.95,
         frozen_layers=4,
