@@ -34,6 +34,7 @@ def train_encoder(
     teacher: Annotated[str, typer.Option(help="larger base whose labels it also learns from; none if empty")] = "",
     output: Annotated[Path | None, typer.Option(help="folder of the model; default models/encoder")] = None,
     work: Annotated[Path | None, typer.Option(help="checkpoints; a killed run goes on from there")] = None,
+    start: Annotated[Path | None, typer.Option(help="checkpoint of an earlier run to go on from")] = None,
     auxiliary_posts: Annotated[int, typer.Option(help="posts of auxiliary tasks in a broad epoch")] = 4_000,
     taught_posts: Annotated[int, typer.Option(help="posts only a teacher has labelled in a broad epoch")] = 0,
     broad_epochs: int = 1,
@@ -60,7 +61,7 @@ def train_encoder(
         data=settings.data,
         sample=_sample(settings),
         output=output or settings.models / "encoder",
-        order=Order(base=base, teacher=teacher or None, recipe=recipe, seed=seed, work=place),
+        order=Order(base=base, teacher=teacher or None, recipe=recipe, seed=seed, work=place, start=start),
         say=lambda line: console.print(line, highlight=False),
     )
 

@@ -115,8 +115,8 @@ def _accuracies(dev: pl.DataFrame, found: pl.DataFrame, rows: NDArray[np.intp]) 
 def swaps(model: Model, posts: pl.DataFrame) -> dict[str, Any]:
     """Share of labels that change when a named group or neighbourhood is another: by head, over all and by family.
 
-    Every gold and sample post that names a listed word, with every other word of its family in its place: `listed`
-    words, for which an encoder reads one and the same, and `others`, which it reads as they are.
+    Every gold and sample post that names a listed word, with other words of its family in its place: `listed` words,
+    for which an encoder reads one and the same, and `others`, which it reads as they are.
     """
     rows = [(text, *variant) for text in posts["text"] for variant in swap_variants(text)]
     pairs = pl.DataFrame(rows, schema=_PAIR, orient="row")

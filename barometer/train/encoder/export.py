@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ MAXIMUM_BYTES = 25_000_000
 # The newest operator set that the quantiser of onnxruntime 1.32 rewrites completely (measured).
 _OPERATOR_SET = 17
 _EXAMPLE_TOKENS = 12
+_LARGEST_INT8, _LEAST_SCALE = 127, 1e-12
 
 
 class _Shipped(nn.Module):  # type: ignore[misc, unused-ignore]
@@ -57,13 +59,60 @@ def write_fp32(network: Network, path: Path) -> None:
 
 
 def quantise(fp32: Path, int8: Path) -> None:
-    """Weights to int8, one scale a channel; activations are scaled as they come. Raises `BadInput` above 25 MB."""
+    """Weights to int8, one scale a channel. Raises `BadInput` when the file is above 25 MB.
+
+    Most products are computed in int8, with activations scaled as they come. Where that costs most (products of two
+    activations, and the layers behind a GELU, whose inputs have outliers) weights are stored as int8 all the same but
+    the product is computed in 32 bits: on dev posts it halves the error of the scores.
+    """
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(fp32, int8, per_channel=True, weight_type=QuantType.QInt8)
+    with tempfile.TemporaryDirectory() as scratch:
+        mixed = Path(scratch) / "mixed.onnx"
+        network = onnx.load(fp32)
+        kept = [node for node in network.graph.node if node.op_type == "MatMul" and _is_sensitive(node, network)]
+        for node in kept:
+            _store_weights_as_int8(node, network)
+        onnx.save(network, mixed)
+        names = [node.name for node in kept]
+        quantize_dynamic(mixed, int8, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=names)
     size = int8.stat().st_size
     if size > MAXIMUM_BYTES:
         raise BadInput(f"{int8}: {size} bytes, more than {MAXIMUM_BYTES} for a shipped model; choose a smaller base")
+
+
+def _is_sensitive(node: Any, network: Any) -> bool:
+    """Whether both factors are activations, or the weights narrow what came through a GELU."""
+    weights = _weights(node, network)
+    return weights is None or weights.shape[0] > weights.shape[1]
+
+
+def _weights(node: Any, network: Any) -> Any | None:
+    from onnx import numpy_helper
+
+    found = [tensor for tensor in network.graph.initializer if tensor.name == node.input[1]]
+    return numpy_helper.to_array(found[0]) if found else None
+
+
+def _store_weights_as_int8(node: Any, network: Any) -> None:
+    """Replace a product's 32-bit weights by int8 ones and a scale a column, multiplied out again before the product."""
+    from onnx import helper, numpy_helper
+
+    weights = _weights(node, network)
+    if weights is None:
+        return
+    scale = np.maximum(np.abs(weights).max(axis=0), _LEAST_SCALE) / _LARGEST_INT8
+    stored = np.clip(np.rint(weights / scale), -_LARGEST_INT8, _LARGEST_INT8).astype(np.int8)
+    name = node.input[1]
+    tensors = {f"{name}_int8": stored, f"{name}_scale": scale.astype(np.float32)}
+    network.graph.initializer.extend(numpy_helper.from_array(array, key) for key, array in tensors.items())
+    network.graph.initializer.remove(next(tensor for tensor in network.graph.initializer if tensor.name == name))
+    multiplied = helper.make_node(
+        "DequantizeLinear", list(tensors), [f"{name}_back"], name=f"{name}_dequantise", axis=1
+    )
+    node.input[1] = f"{name}_back"
+    network.graph.node.insert(list(network.graph.node).index(node), multiplied)
 
 
 def write_encoder(

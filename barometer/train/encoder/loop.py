@@ -74,15 +74,19 @@ def train(
     seed: int,
     folder: Path,
     say: Callable[[str], None],
+    start: Path | None = None,
 ) -> Network:
     """The network with the best validation score; goes on from `folder`'s checkpoint if a run was killed.
 
     `score` turns validation logits (head -> n x classes) into one number, higher is better; without it all epochs are
-    run and the last weights kept. `say` is told the progress.
+    run and the last weights kept. `say` is told the progress. `start`: checkpoint of another run of the same base whose
+    best weights a fresh run begins with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     heads = {head: len(classes) for head, classes in ALL_CLASSES.items()}
     network: Network = new_network(base, heads, dropout=recipe.dropout, seed=seed).to(_device())
+    if start is not None:
+        network.load_state_dict(torch.load(start, weights_only=True)["best"])
     tokenizer = read_tokenizer(base, longest_tokens=recipe.longest_tokens)
     run = _Run(network, tokenizer, material, recipe, seed=seed, say=say)
     progress = run.resumed(folder / CHECKPOINT)
@@ -272,3 +276,8 @@ def _soft(batch: Examples, head: str, scores: Any) -> Any | None:
 def recipe_share(steps: int, share: float) -> float:
     """Steps of a share of all steps."""
     return steps * share
+
+
+def identity_of(checkpoint: Path) -> dict[str, Any]:
+    """Recipe, seed and numbers of posts of the run that wrote a checkpoint."""
+    return dict(json.loads(torch.load(checkpoint, weights_only=True)["recipe"]))

@@ -21,6 +21,7 @@ from barometer.classify.text import normalise
 from barometer.train.encoder.examples import Examples, unlabelled
 
 _FILE = "mentions.yaml"
+LISTED_TRIED = 5
 _FORMS = ("many", "one", "kind")
 
 
@@ -95,11 +96,19 @@ def swapped(text: str, family: Family, word: str) -> str:
 
 
 def swap_variants(text: str) -> list[tuple[str, bool, str]]:
-    """(family, whether the new word is a listed one, text) for every other word in place of one named."""
+    """(family, whether the new word is a listed one, text) for other words in place of one named.
+
+    All words that are not listed, and the `LISTED_TRIED` listed ones that follow the one named in the family's order.
+    """
     return [
-        (family.name, word in family.words, swapped(text, family, word))
+        (family.name, is_listed, swapped(text, family, word))
         for family in families()
         if (found := family.pattern.search(text))
-        for word in (*family.words, *family.others)
-        if word != found[0].lower()
+        for word, is_listed in _others_than(found[0].lower(), family)
     ]
+
+
+def _others_than(named: str, family: Family) -> list[tuple[str, bool]]:
+    place = family.words.index(named)
+    following = (*family.words[place + 1 :], *family.words[:place])[:LISTED_TRIED]
+    return [(word, True) for word in following] + [(word, False) for word in family.others]

@@ -23,7 +23,7 @@ from barometer.train.encoder.evaluate import evaluate
 from barometer.train.encoder.evaluate import write_figures as store
 from barometer.train.encoder.examples import Examples
 from barometer.train.encoder.export import write_encoder
-from barometer.train.encoder.loop import Material, train
+from barometer.train.encoder.loop import Material, identity_of, train
 from barometer.train.encoder.mentions import mentions, stand_ins
 from barometer.train.encoder.network import Network, base_folder, logits_of, read_tokenizer
 from barometer.train.encoder.precision import precision
@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 class Order:
     """What to train: base and teacher (None: no teacher) by name or folder, recipe, seed, and where to work.
 
-    `work` holds checkpoints and a teacher's probabilities: a run that was killed goes on from there.
+    `start`: checkpoint of an earlier run that the encoder goes on from (None: from the base). `work` holds checkpoints and a teacher's probabilities: a run that was killed goes on from there.
     """
 
     base: str
@@ -51,6 +51,7 @@ class Order:
     recipe: Recipe
     seed: int
     work: Path
+    start: Path | None = None
 
 
 def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order, say: Say = print) -> Manifest:
@@ -63,7 +64,14 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
     corpus = read_corpus(data, sample, cache=order.work)
     material = taught_material(corpus, order, say)
     network = train(
-        base, material, order.recipe, _scorer(corpus), seed=order.seed, folder=order.work / "student", say=say
+        base,
+        material,
+        order.recipe,
+        _scorer(corpus),
+        seed=order.seed,
+        folder=order.work / "student",
+        say=say,
+        start=order.start,
     )
     scores = scores_of(network, base, corpus, corpus.validation, has_stand_ins=order.recipe.has_stand_ins)
     settings = settings_of(order, corpus, scores, provenance(data, sample))
@@ -131,6 +139,7 @@ def settings_of(order: Order, corpus: Corpus, scores: dict[str, Floats], learnt_
         "teacher": order.teacher and Path(order.teacher).name,
         "recipe": asdict(order.recipe),
         "seed": order.seed,
+        "went_on_from": order.start and identity_of(order.start),
         "languages": list(LANGUAGES),
         "stand_ins": stand_ins() if order.recipe.has_stand_ins else {},
         "longest_tokens": LONGEST_TOKENS_READ,

@@ -193,3 +193,27 @@ def test_rates_rise_and_fall_to_nought(base: Path) -> None:
     assert rates[-1] == 0.0
     assert max(rates) <= 1.0
     assert rates.index(max(rates)) <= len(rates) / 2
+
+
+def test_a_run_may_go_on_from_anothers_best_weights(base: Path, tmp_path: Path) -> None:
+    first = loop.train(base, material(), RECIPE, None, seed=3, folder=tmp_path / "first", say=lambda line: None)
+    still = replace(RECIPE, broad_epochs=0, main_epochs=1, learning_rate=0.0, head_rate=0.0, weight_decay=0.0)
+    second = loop.train(
+        base,
+        material(),
+        still,
+        None,
+        seed=9,
+        folder=tmp_path / "second",
+        say=lambda line: None,
+        start=tmp_path / "first" / loop.CHECKPOINT,
+    )
+    for (name, one), other in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6), name
+
+
+def test_a_checkpoint_says_of_which_run_it_is(base: Path, tmp_path: Path) -> None:
+    loop.train(base, material(), RECIPE, None, seed=3, folder=tmp_path, say=lambda line: None)
+    found = loop.identity_of(tmp_path / loop.CHECKPOINT)
+    assert found["seed"] == 3
+    assert found["recipe"]["posts_per_batch"] == RECIPE.posts_per_batch

@@ -184,3 +184,22 @@ def test_without_a_teacher_nothing_is_taught(places: dict[str, Any]) -> None:
 def test_a_teacher_changes_little_of_a_large_base() -> None:
     assert teacher_recipe().frozen_layers > 0
     assert teacher_recipe().epochs == teacher_recipe().main_epochs
+
+
+def test_weights_behind_a_gelu_are_stored_as_int8_but_multiplied_in_32_bits(places: dict[str, Any]) -> None:
+    import onnx
+
+    network = onnx.load(places["output"] / "model.onnx")
+    back = [node for node in network.graph.node if node.name.endswith("_dequantise")]
+    assert len(back) == 1
+    stored = {tensor.name: tensor.data_type for tensor in network.graph.initializer}
+    assert stored[back[0].input[0]] == onnx.TensorProto.INT8
+    assert any(node.op_type == "MatMulInteger" for node in network.graph.node)
+
+
+def test_int8_scores_stay_close_to_those_in_32_bits(places: dict[str, Any]) -> None:
+    model = load_model("encoder", places["output"].parent)
+    texts = ["liars council today by the dog", "reliable nurses", "apparently vermin by the bank"]
+    whole = model.with_network(places["order"].work / run.FP32)  # type: ignore[attr-defined]
+    (small, _), (full, _) = model.read(texts), whole.read(texts)  # type: ignore[attr-defined]
+    assert np.abs(small - full).max() < 0.5 * np.abs(full).max()
