@@ -37,6 +37,8 @@ def train_encoder(
     start: Annotated[Path | None, typer.Option(help="checkpoint of an earlier run to go on from")] = None,
     auxiliary_posts: Annotated[int, typer.Option(help="posts of auxiliary tasks in a broad epoch")] = 4_000,
     taught_posts: Annotated[int, typer.Option(help="posts only a teacher has labelled in a broad epoch")] = 0,
+    learning_rate: float = 8e-5,
+    head_rate: float = 1e-3,
     broad_epochs: int = 1,
     main_epochs: int = 4,
     seed: int = 2,
@@ -55,6 +57,8 @@ def train_encoder(
         main_epochs=main_epochs,
         auxiliary_posts=auxiliary_posts,
         taught_posts=taught_posts,
+        learning_rate=learning_rate,
+        head_rate=head_rate,
     )
     place = work or settings.home / "training"
     step(

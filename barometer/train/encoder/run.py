@@ -43,7 +43,8 @@ Say = Callable[[str], None]
 class Order:
     """What to train: base and teacher (None: no teacher) by name or folder, recipe, seed, and where to work.
 
-    `start`: checkpoint of an earlier run that the encoder goes on from (None: from the base). `work` holds checkpoints and a teacher's probabilities: a run that was killed goes on from there.
+    `start`: checkpoint of an earlier run that the encoder goes on from (None: from the base). `work` holds checkpoints
+    and a teacher's probabilities: a run that was killed goes on from there.
     """
 
     base: str

@@ -77,5 +77,5 @@ def a_described_model() -> Manifest:
         version="abc",
         heads=LABEL_HEADS,
         files={},
-        settings={"recipe": recipe, "teacher": None},
+        settings={"recipe": recipe, "teacher": None, "base": "tiny", "went_on_from": None},
     )

@@ -68,3 +68,13 @@ def test_the_linear_models_figures_stand_beside() -> None:
 def test_all_rows_of_a_table_have_as_many_cells() -> None:
     for table in re.findall(r"(?:^\|.*\|\n)+", a_card(beside=good_metrics()), re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_it_tells_the_base_and_the_run_it_went_on_from() -> None:
+    manifest = a_described_model()
+    before = {"seed": 7, "recipe": {**manifest.settings["recipe"], "main_epochs": 5}}
+    went_on = manifest.model_copy(update={"settings": {**manifest.settings, "went_on_from": before}})
+    assert "Base: tiny.\n" in a_card()
+    told = card(good_metrics(), good_training(), went_on, None)
+    assert "went on from an earlier one (seed 7)" in told
+    assert "5 main epochs" in told
