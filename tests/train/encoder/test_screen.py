@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from barometer.train.encoder.screen import MOST_POINTS_LOST, choose_threshold
-from tests.classify.made import a_model
+from barometer.classify.model import load_model
+from barometer.train.encoder.screen import MOST_POINTS_LOST, choose_threshold, make_cascade
+from tests.classify.made import a_model, written
+from tests.train.encoder.tiny import a_full_data_folder
 from tests.train.made import frame, many
 
 POSTS = frame(*many(0, 120))
@@ -39,3 +44,17 @@ def test_the_loss_is_within_a_point_and_the_share_a_share() -> None:
     assert max(chosen["points_lost"].values()) <= MOST_POINTS_LOST
     assert 0 <= chosen["share_screened"] <= 1
     assert chosen["macro_f1"]["trust"] == pytest.approx(1.0, abs=0.011)
+
+
+def test_a_cascade_is_written_that_can_be_loaded(tmp_path: Path) -> None:
+    data, sample = a_full_data_folder(tmp_path)
+    models = tmp_path / "models"
+    written(models, "linear")
+    written(models, "encoder", other=1)
+    chosen = make_cascade(models, data=data, sample=sample)
+    assert chosen["share_screened"] == 1.0
+    model = load_model("cascade", models)
+    assert model.predict(["liars council"])["trust"].to_list() == ["distrust"]
+    stored = json.loads((models / "cascade" / "metrics.json").read_text(encoding="utf-8"))
+    assert stored["least_sure"] == chosen["least_sure"]
+    assert stored["dev_posts"] > 0
