@@ -103,6 +103,14 @@ def evaluate(
     typer.echo(f"model {model}: every figure that follows from its files is as stored")
 
 
+@models_app.command("card")
+def write_card(model: Annotated[str, typer.Argument(help="model folder under models/")]) -> None:
+    """Write an encoder's card again from its stored figures, the linear model's beside them."""
+    from barometer.train.encoder.card import write_card as step
+
+    step(Settings().models / model)
+
+
 @models_app.command()
 def promote(model: Annotated[str, typer.Argument(help="model folder under models/")]) -> None:
     """Put a model in use for the nights (`--model promoted`); refuses with the reasons when it misses a gate."""

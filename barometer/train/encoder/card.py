@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from barometer.classify.manifest import Manifest
+from barometer.classify.manifest import Manifest, read_manifest
 from barometer.tables import LABEL_HEADS
 from barometer.train.encoder.auxiliary import TASKS
+from barometer.train.encoder.evaluate import figures_file, stored_figures
 from barometer.train.encoder.gates import Gate, gates
 from barometer.train.external import WATCHED_FUNCTIONS
 
@@ -81,6 +84,16 @@ def card(
     return "\n".join(parts)
 
 
+def write_card(folder: Path) -> None:
+    """Write `card.md` from the figures stored in `folder`, beside the linear model's where those are stored too."""
+    manifest = read_manifest(folder.name, folder.parent)
+    linear = folder.parent / "linear"
+    is_beside = (linear / "manifest.json").is_file() and figures_file(linear).is_file()
+    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    beside = stored_figures(linear) if is_beside else None
+    (folder / "card.md").write_text(card(stored_figures(folder), training, manifest, beside), encoding="utf-8")
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
@@ -123,7 +136,7 @@ def _origin(settings: Mapping[str, Any]) -> str:
         return f"Base: {base}.\n"
     recipe = before["recipe"]
     return (
-        f"Base: {base}. The run went on from an earlier one (seed {before['seed']}): {recipe['broad_epochs']} broad and "
+        f"Base: {base}. It went on from an earlier run (seed {before['seed']}): {recipe['broad_epochs']} broad and "
         f"{recipe['main_epochs']} main epochs, {recipe['mention_posts']} written mentions an epoch, "
         f"{recipe['auxiliary_posts']} auxiliary posts. Then {settings['recipe']['broad_epochs']} broad and "
         f"{settings['recipe']['main_epochs']} main epochs with {settings['recipe']['mention_posts']} mentions.\n"
@@ -132,7 +145,7 @@ def _origin(settings: Mapping[str, Any]) -> str:
 
 def _gates(found: Sequence[Gate]) -> str:
     rows = [(gate.what, gate.asked, gate.measured, "yes" if gate.is_met else "**no**") for gate in found]
-    failed = any(not gate.is_met and gate.what.startswith("HateCheck") for gate in found)
+    failed = any(not gate.is_met and not gate.is_blocking for gate in found)
     verdict = "**Hostility is not fit for publication.**" if failed else "Hostility met its gates."
     return f"## Gates\n\n{verdict}\n\n" + _table(("gate", "asked", "measured", "met"), rows)
 

@@ -17,9 +17,9 @@ from barometer.classify.linear import FITTED_CLASSES
 from barometer.classify.manifest import Manifest, checksum
 from barometer.classify.model import load_model
 from barometer.tables import LABEL_HEADS
-from barometer.train.encoder.card import card
+from barometer.train.encoder.card import write_card
 from barometer.train.encoder.corpus import Corpus, read_corpus
-from barometer.train.encoder.evaluate import evaluate
+from barometer.train.encoder.evaluate import evaluate, figures_file
 from barometer.train.encoder.evaluate import write_figures as store
 from barometer.train.encoder.examples import Examples
 from barometer.train.encoder.export import write_encoder
@@ -77,7 +77,7 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
     scores = scores_of(network, base, corpus, corpus.validation, has_stand_ins=order.recipe.has_stand_ins)
     settings = settings_of(order, corpus, scores, provenance(data, sample))
     manifest = write_encoder(network, base, output, settings=settings, keep_fp32=order.work / FP32)
-    write_figures(output, corpus, order, manifest, data=data, sample=sample)
+    write_figures(output, corpus, order, data=data, sample=sample)
     return manifest
 
 
@@ -162,7 +162,6 @@ def write_figures(
     output: Path,
     corpus: Corpus,
     order: Order,
-    manifest: Manifest,
     *,
     data: Path,
     sample: Path | None,
@@ -178,16 +177,10 @@ def write_figures(
     metrics = evaluate(model, data=data, sample=sample)
     store(output, metrics)
     (output / TRAINING).write_text(json.dumps(training, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    (output / "card.md").write_text(
-        card(metrics, training, manifest, _beside(output.parent, data, sample)), encoding="utf-8"
-    )
-
-
-def _beside(models: Path, data: Path, sample: Path | None) -> dict[str, Any] | None:
-    """The linear model's figures on the same posts, if it is there."""
-    if not (models / "linear" / "manifest.json").is_file():
-        return None
-    return evaluate(load_model("linear", models), data=data, sample=sample)
+    linear = output.parent / "linear"
+    if (linear / "manifest.json").is_file() and not figures_file(linear).is_file():
+        store(linear, evaluate(load_model("linear", output.parent), data=data, sample=sample))
+    write_card(output)
 
 
 def _training_figures(model: EncoderModel, corpus: Corpus, order: Order) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from barometer.tables import LABEL_HEADS
 from barometer.train.encoder.auxiliary import TASKS
-from barometer.train.encoder.card import card
+from barometer.train.encoder.card import card, write_card
+from barometer.train.encoder.recipe import Recipe
+from tests.classify.made import written
 from tests.train.encoder.figures import a_described_model, good_metrics, good_training
 
 
@@ -76,5 +80,13 @@ def test_it_tells_the_base_and_the_run_it_went_on_from() -> None:
     went_on = manifest.model_copy(update={"settings": {**manifest.settings, "went_on_from": before}})
     assert "Base: tiny.\n" in a_card()
     told = card(good_metrics(), good_training(), went_on, None)
-    assert "went on from an earlier one (seed 7)" in told
+    assert "went on from an earlier run (seed 7)" in told
     assert "5 main epochs" in told
+
+
+def test_a_card_is_written_from_stored_figures(tmp_path: Path) -> None:
+    written(tmp_path, "tried", recipe={**vars(Recipe())}, teacher=None, base="tiny", went_on_from=None)
+    (tmp_path / "tried" / "training.json").write_text(json.dumps(good_training()), encoding="utf-8")
+    (tmp_path / "tried" / "evaluation.json").write_text(json.dumps(good_metrics()), encoding="utf-8")
+    write_card(tmp_path / "tried")
+    assert (tmp_path / "tried" / "card.md").read_text(encoding="utf-8").startswith("# Model card: tried")
