@@ -283,11 +283,13 @@ def _prepare(night: Night) -> None:
 
 
 def _classify_steps(night: Night, model: str) -> list[Callable[[], object]]:
+    from barometer.classify.model import promoted_name
     from barometer.classify.rumours import group_rumours
     from barometer.classify.run import classify_shard, shards
 
-    labelling = [lambda shard=shard: classify_shard(night, shard, model=model) for shard in shards(night)]
-    return [*labelling, lambda: group_rumours(night)]
+    name = promoted_name(model, night.settings.models)
+    labelling = [lambda shard=shard: classify_shard(night, shard, model=name) for shard in shards(night)]
+    return [*labelling, lambda: group_rumours(night, model=name)]
 
 
 def _say(result: object) -> None:
