@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from barometer.cli_models import add_model_commands
 from barometer.errors import BarometerError
 from barometer.night import Night, open_night
 from barometer.settings import Settings
@@ -27,6 +28,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
 app.add_typer(train_app, name="train")
 audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of posts, so that shares can be corrected.")
 app.add_typer(audit_app, name="audit")
+add_model_commands(app, train_app)
 
 console = Console(stderr=True)
 
@@ -108,7 +110,7 @@ def prepare(city: CityOption, night: NightOption) -> None:
 
 
 @app.command("classify-night")
-def classify_night(city: CityOption, night: NightOption, model: str = "linear") -> None:
+def classify_night(city: CityOption, night: NightOption, model: str = "promoted") -> None:
     """Label the night's posts and group rumours."""
     for work in _classify_steps(_night(city, night), model):
         work()
@@ -118,7 +120,7 @@ def classify_night(city: CityOption, night: NightOption, model: str = "linear") 
 def classify(
     file: Annotated[Path, typer.Argument(help='JSON lines with "id" and "text"; plain, .gz or .zst')],
     output: Annotated[Path, typer.Option("--output", help="Parquet file to write")],
-    model: Annotated[str, typer.Option(help="model folder under models/")] = "linear",
+    model: Annotated[str, typer.Option(help="model folder under models/, or the promoted one")] = "promoted",
 ) -> None:
     """Label posts of a file: id, trust, target, rumour, hostile and every probability."""
     from barometer.classify.file import classify_file
@@ -242,7 +244,7 @@ def whole_night(
     approved_by: Annotated[
         str, typer.Option(help="approve and publish in this person's name; else stop at the draft")
     ] = "",
-    model: str = "linear",
+    model: str = "promoted",
 ) -> None:
     """Run a whole night in this process, without Airflow: the same steps in the same order."""
     from barometer.report import run_report
@@ -255,7 +257,7 @@ def whole_night(
     typer.echo(released)
 
 
-def run_night(night: Night, *, model: str = "linear", approved_by: str = "") -> Path:
+def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -> Path:
     """All steps of a night in order; returns the release, or the draft when nobody approves."""
     from barometer.release.draft import draft_release
     from barometer.release.publish import publish as publish_step
@@ -309,11 +311,13 @@ def _prepare(night: Night) -> None:
 
 
 def _classify_steps(night: Night, model: str) -> list[Callable[[], object]]:
+    from barometer.classify.model import promoted_name
     from barometer.classify.rumours import group_rumours
     from barometer.classify.run import classify_shard, shards
 
-    labelling = [lambda shard=shard: classify_shard(night, shard, model=model) for shard in shards(night)]
-    return [*labelling, lambda: group_rumours(night)]
+    name = promoted_name(model, night.settings.models)
+    labelling = [lambda shard=shard: classify_shard(night, shard, model=name) for shard in shards(night)]
+    return [*labelling, lambda: group_rumours(night, model=name)]
 
 
 def _say(result: object) -> None:

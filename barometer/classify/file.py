@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from barometer.classify.decide import LABEL_COLUMNS, PROBABILITY_COLUMNS
 from barometer.classify.lines import Line, Rejected, lines, opened
-from barometer.classify.model import Model, load_model, predict_once
+from barometer.classify.model import PROMOTED, Model, load_model, predict_once
 from barometer.errors import BadInput
 from barometer.ledger import Counts
 
@@ -66,7 +66,7 @@ class _Account:
         return Counts(read=received, received=received, written=self.labelled, quarantined=total)
 
 
-def classify_file(source: Path, output: Path, *, model: str = "linear", models: Path) -> Counts:
+def classify_file(source: Path, output: Path, *, model: str = PROMOTED, models: Path) -> Counts:
     """Label the posts of `source` and write `id, trust, target, rumour, hostile` and every probability, in its order.
 
     `source` holds `{"id", "text"}` JSON lines, plain, gzip or zstd, and is read as a stream. A bad line is

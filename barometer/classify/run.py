@@ -6,8 +6,9 @@ import hashlib
 
 import polars as pl
 
-from barometer.classify.model import Model, load_model, predict_once
-from barometer.ledger import Counts, passed_through, record, timed
+from barometer.classify.known import known_labels, predict_unknown
+from barometer.classify.model import PROMOTED, Model, is_served, load_model, predict_once
+from barometer.ledger import Counts, record, timed
 from barometer.night import Night
 from barometer.tables import TABLES
 
@@ -34,7 +35,7 @@ def shard_of(post: str, count: int) -> int:
     return int.from_bytes(hashlib.blake2b(post.encode(), digest_size=8).digest(), "big") % count
 
 
-def classify_shard(night: Night, shard: int, *, model: str = "linear") -> Counts:
+def classify_shard(night: Night, shard: int, *, model: str = PROMOTED) -> Counts:
     """Label every post of one shard of the night, reposts too, and enter the counts in the ledger.
 
     The shard's labels by this version of this model are made anew, so that running again gives the same rows whatever
@@ -43,15 +44,19 @@ def classify_shard(night: Night, shard: int, *, model: str = "linear") -> Counts
     with timed(night, STEP, f"{shard}"):
         labeller = load_model(model, night.settings.models)
         posts = _posts_of_shard(night, shard)
-        ours = labels_of(posts, labeller, shard)
+        served = posts.filter(is_served(labeller, posts["language"]))
+        ours = labels_of(served, labeller, shard, known=known_labels(night, labeller, served["text"]))
         rows = pl.concat([_by_others(night, shard, posts, labeller), ours])
         night.lake.replace("labels", rows, partition={"night": night.night, "shard": shard})
-        return record(night, STEP, f"{shard}", passed_through(ours.height))
+        unread = posts.height - ours.height
+        counts = Counts(read=posts.height, out_of_scope=unread, received=ours.height, written=ours.height)
+        return record(night, STEP, f"{shard}", counts)
 
 
-def labels_of(posts: pl.DataFrame, model: Model, shard: int) -> pl.DataFrame:
-    """Rows of `labels` for rows of `posts`; each distinct text is read by the model once."""
-    predicted = predict_once(model, posts["text"])
+def labels_of(posts: pl.DataFrame, model: Model, shard: int, *, known: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Rows of `labels` for rows of `posts`; each distinct text is read by the model once, a `known` one not again."""
+    texts = posts["text"]
+    predicted = predict_once(model, texts) if known is None else predict_unknown(model, texts, known)
     about = posts.select(
         "night",
         pl.lit(shard, dtype=pl.Int64).alias("shard"),
@@ -73,7 +78,7 @@ def _post_count(night: Night) -> int:
 
 def _posts_of_shard(night: Night, shard: int) -> pl.DataFrame:
     """`night, post, text, synthetic` of the shard's posts, in the order of their ids."""
-    posts = _of_night(night, "posts").select("night", "post", "text", "synthetic").collect()
+    posts = _of_night(night, "posts").select("night", "post", "text", "language", "synthetic").collect()
     count = shard_count(posts.height)
     is_ours = pl.Series([shard_of(post, count) == shard for post in posts["post"]], dtype=pl.Boolean)
     return posts.filter(is_ours).sort("post")

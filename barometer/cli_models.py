@@ -1,0 +1,121 @@
+"""`barometer train encoder`, `barometer evaluate`, `barometer models promote`: the language models by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from barometer.errors import BarometerError
+from barometer.settings import Settings
+
+models_app = typer.Typer(no_args_is_help=True, help="Models: which one the nights use.")
+console = Console(stderr=True)
+
+_SAMPLE = ("cities", "sample", "written_posts.jsonl")
+
+
+def add_model_commands(app: typer.Typer, train_app: typer.Typer) -> None:
+    """Hang the commands of this module into the command line."""
+    train_app.command("encoder")(train_encoder)
+    train_app.command("cascade")(train_cascade)
+    app.command("evaluate")(evaluate)
+    app.add_typer(models_app, name="models")
+
+
+def _sample(settings: Settings) -> Path:
+    return settings.configs.joinpath(*_SAMPLE)
+
+
+def train_encoder(
+    *,
+    base: Annotated[str, typer.Option(help="base model: a folder, or minilm-l6 when its package is installed")],
+    teacher: Annotated[str, typer.Option(help="larger base whose labels it also learns from; none if empty")] = "",
+    output: Annotated[Path | None, typer.Option(help="folder of the model; default models/encoder")] = None,
+    work: Annotated[Path | None, typer.Option(help="checkpoints; a killed run goes on from there")] = None,
+    start: Annotated[Path | None, typer.Option(help="checkpoint of an earlier run to go on from")] = None,
+    auxiliary_posts: Annotated[int, typer.Option(help="posts of auxiliary tasks in a broad epoch")] = 4_000,
+    taught_posts: Annotated[int, typer.Option(help="posts only a teacher has labelled in a broad epoch")] = 0,
+    learning_rate: float = 8e-5,
+    head_rate: float = 1e-3,
+    broad_epochs: int = 1,
+    main_epochs: int = 4,
+    seed: int = 2,
+) -> None:
+    """Train the encoder from the labelled posts, with its card and metrics. Needs the extra `train`."""
+    try:
+        from barometer.train.encoder.recipe import Recipe
+        from barometer.train.encoder.run import Order
+        from barometer.train.encoder.run import train_encoder as step
+    except ImportError as error:
+        raise BarometerError(f"training needs torch and the extra `train` ({error}); install them first") from error
+
+    settings = Settings()
+    recipe = Recipe(
+        broad_epochs=broad_epochs,
+        main_epochs=main_epochs,
+        auxiliary_posts=auxiliary_posts,
+        taught_posts=taught_posts,
+        learning_rate=learning_rate,
+        head_rate=head_rate,
+    )
+    place = work or settings.home / "training"
+    step(
+        data=settings.data,
+        sample=_sample(settings),
+        output=output or settings.models / "encoder",
+        order=Order(base=base, teacher=teacher or None, recipe=recipe, seed=seed, work=place, start=start),
+        say=lambda line: console.print(line, highlight=False),
+    )
+
+
+def train_cascade() -> None:
+    """Put the linear model before the encoder as `models/cascade`, its threshold chosen on the dev posts."""
+    from barometer.train.encoder.screen import make_cascade
+
+    settings = Settings()
+    chosen = make_cascade(settings.models, data=settings.data, sample=_sample(settings))
+    typer.echo(f"the screen answers {chosen['share_screened']:.0%} of posts; points lost: {chosen['points_lost']}")
+
+
+def evaluate(
+    model: Annotated[str, typer.Option(help="model folder under models/")],
+    write: Annotated[bool, typer.Option(help="store the figures in place of those stored")] = False,
+) -> None:
+    """Measure every figure of a model's card again from its stored files, and compare with those stored."""
+    from barometer.classify.model import load_model
+    from barometer.train.encoder.evaluate import differences, stored_figures, write_figures
+    from barometer.train.encoder.evaluate import evaluate as step
+
+    settings = Settings()
+    again = step(load_model(model, settings.models), data=settings.data, sample=_sample(settings))
+    folder = settings.models / model
+    if write:
+        write_figures(folder, again)
+        return
+    moved = differences(stored_figures(folder), again)
+    for line in moved:
+        typer.echo(line)
+    if moved:
+        raise BarometerError(f"model {model}: {len(moved)} figures are not those of its card")
+    typer.echo(f"model {model}: every figure that follows from its files is as stored")
+
+
+@models_app.command("card")
+def write_card(model: Annotated[str, typer.Argument(help="model folder under models/")]) -> None:
+    """Write an encoder's card again from its stored figures, the linear model's beside them."""
+    from barometer.train.encoder.card import write_card as step
+
+    step(Settings().models / model)
+
+
+@models_app.command()
+def promote(model: Annotated[str, typer.Argument(help="model folder under models/")]) -> None:
+    """Put a model in use for the nights (`--model promoted`); refuses with the reasons when it misses a gate."""
+    from barometer.train.encoder.gates import promote as step
+
+    unfit = step(model, Settings().models)
+    note = f"; not fit for publication: {', '.join(unfit)}" if unfit else ""
+    typer.echo(f"model {model} is in use{note}")
