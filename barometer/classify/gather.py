@@ -30,6 +30,7 @@ MOVES = {
     "moved_from": pl.String(),
 }
 MOST_KNOWN_CLAIMS = 4_000
+COPY_COSINE = 0.5
 _DECIMALS = 6
 # Outweighs the alikeness of any number of pairs that could be compared in a night.
 _NEVER = -1e9
@@ -62,7 +63,7 @@ def gather(
     posts = pl.concat([known.select(fresh.columns), fresh])
     before = np.array([*known["rumour"], *alike_words["rumour"]], dtype=object)
     is_fresh = np.arange(posts.height) >= known.height
-    pairs = alikeness(around.read(posts), around.closeness)
+    pairs = np.maximum(alikeness(around.read(posts), around.closeness), _copies(posts["text"], words))
     names = posts["post"].to_list()
     merged = _merged(pairs + _forbidden(names, before, rulings), before, is_fresh, merge)
     after = _split(pairs, merged, names, is_fresh & ~np.isin(merged, list(rulings.whole)), split)
@@ -71,6 +72,13 @@ def gather(
     moved_from = [None if new else rumour for new, rumour in zip(is_fresh, before, strict=True)]
     told = rows.with_columns(reason=pl.Series(reasons.tolist()), moved_from=pl.Series(moved_from, dtype=pl.String))
     return told.filter(pl.Series(is_fresh | (after != before))).select(list(MOVES)).sort("post")
+
+
+def _copies(texts: pl.Series, words: TfidfVectorizer) -> Array:
+    """Cosine of the words of pairs that are told in nearly the same ones, 0 elsewhere: a copy is one, however late."""
+    vectors = words.transform(texts)
+    cosines = (vectors @ vectors.T).toarray()
+    return np.where(cosines >= COPY_COSINE, np.minimum(cosines, 1.0), 0.0)
 
 
 def _liveliest(known: pl.DataFrame) -> pl.DataFrame:
