@@ -56,7 +56,7 @@ class Surroundings:
         return Claims(_stacked([self._in_context(rows[at], days[at], areas[at]) for at in blocks]), days, areas)
 
     def _in_context(self, rows: Rows, days: Array, areas: NDArray[np.intp]) -> Rows:
-        """Unit rows plus the mean of the posts that are most like them, nearby and of their days; rows where none are."""
+        """Unit rows plus the mean of the posts that are most like them, of their place and days, if any."""
         if not len(self.days):
             return rows
         weights = np.maximum(_products(rows, self.rows), 0.0) * np.exp(-_apart(days, self.days) / CONTEXT_DAYS)

@@ -64,7 +64,7 @@ def _links(likelihood: Array, groups: Numbers, fresh: NDArray[np.bool_]) -> _Lin
     count = int(groups.max(initial=-1)) + 1
     rows = np.arange(len(groups))
     member = sparse.csr_matrix((np.ones(len(rows)), (groups, rows)), shape=(count, len(rows)))
-    sums = (member @ (member @ likelihood).T).T
+    sums = np.asarray((member @ (member @ likelihood).T).T)
     return _Links(sums, np.bincount(groups, minlength=count).astype(np.float64), member @ fresh > 0)
 
 
