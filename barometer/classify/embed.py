@@ -21,7 +21,7 @@ from sklearn.preprocessing import normalize
 
 from barometer.classify.text import normalise
 
-MASKS = frozenset({"http", "user", "name", "email", "phone", "postcode"})
+MASKS = frozenset({"http", "user", "name", "email", "phone", "postcode", "plate"})
 STOP_WORDS = frozenset(ENGLISH_STOP_WORDS | MASKS)
 # They say that something is a claim, or is denied, and not which.
 _HEARSAY = """
