@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from barometer.classify.alike import Surroundings, alikeness
@@ -139,7 +140,9 @@ def _entries(after: Names, is_fresh: Flags) -> list[str]:
 
 def _similarity(pairs: Array, after: Names) -> Array:
     """Mean alikeness of every post to the others of its rumour; 1 for one alone."""
-    together = (after[:, None] == after[None, :]) & ~np.eye(len(after), dtype=bool)
-    others = together.sum(axis=1)
-    mean = (pairs * together).sum(axis=1) / np.maximum(others, 1)
-    return np.asarray(np.where(others == 0, 1.0, mean).round(_DECIMALS))
+    _, groups, sizes = np.unique(after.astype(str), return_inverse=True, return_counts=True)
+    rows = np.arange(len(after))
+    member = sparse.csr_matrix((np.ones(len(rows)), (rows, groups)))
+    others = sizes[groups] - 1
+    within = np.asarray(pairs @ member)[rows, groups] - np.diag(pairs)
+    return np.asarray(np.where(others == 0, 1.0, within / np.maximum(others, 1)).clip(0.0, 1.0).round(_DECIMALS))
