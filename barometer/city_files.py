@@ -345,7 +345,11 @@ def read_sheet(folder: Path, name: str, mistakes: Mistakes) -> pl.DataFrame:
 
     Notes every mistake with its row numbers (the header is row 1) and returns only rows and columns fit to compare.
     """
-    sheet = SHEETS[name]
+    return read_csv_file(folder, SHEETS[name], mistakes)
+
+
+def read_csv_file(folder: Path, sheet: Sheet, mistakes: Mistakes) -> pl.DataFrame:
+    """Read `<folder>/<sheet.file>` as `read_sheet` does, by a `Sheet` that belongs to one step only."""
     if not (folder / sheet.file).is_file():
         if sheet.is_required:
             mistakes.add(sheet.file, "", "is missing", f"write it with the columns {','.join(sheet.schema)}")

@@ -248,13 +248,24 @@ _RUMOURS = Table(
         _NIGHT,
         Column("rumour", pl.String, "id of the claim, stable over nights", "hex digits"),
         Column("terms", pl.List(pl.String), "terms shared by posts of three authors or more"),
+        Column(
+            "representative",
+            pl.String,
+            "the post whose masked text says it best; empty when all are reposts",
+            nullable=True,
+        ),
         Column("status", pl.String, "seen, assessed, answered, faded"),
+        Column("status_by", pl.String, "posts, or person: who decided the status"),
+        Column("evidence", pl.List(pl.String), "ids of claims in the city's evidence library that a person linked"),
         Column("first_seen", UTC_TIME, "first post"),
         Column("last_seen", UTC_TIME, "latest post"),
         Column("posts", pl.Int64, "posts that carry or correct it", "count"),
         Column("voices", pl.Int64, "distinct authors", "count"),
         Column("corrections", pl.Int64, "posts that correct it", "count"),
+        Column("share_corrected", pl.Float64, "authors of own words who correct it, of all such authors", "0-1"),
+        Column("spread_rate", pl.Float64, "authors who passed it on in the last 7 days, a day", "voices/day"),
         Column("areas", pl.Int64, "neighbourhoods it is placed in", "count"),
+        Column("neighbourhoods", pl.List(pl.String), "codes of those neighbourhoods, sorted"),
         _SYNTHETIC,
     ),
     key=("rumour", "night"),
@@ -264,12 +275,16 @@ _RUMOURS = Table(
 
 _RUMOUR_POSTS = Table(
     "rumour_posts",
-    "Which post carries which rumour.",
+    "Which post carries which rumour, from the night on; the latest row of a post holds.",
     (
         _NIGHT,
         Column("rumour", pl.String, "id of the claim", "hex digits"),
         _POST,
-        Column("similarity", pl.Float64, "cosine similarity to the rumour when it joined", "0-1"),
+        Column(
+            "similarity", pl.Float64, "mean alikeness to the other posts of the rumour that night, 1 if alone", "0-1"
+        ),
+        Column("reason", pl.String, "founded, joined, merged, split; or ruled, by a person"),
+        Column("moved_from", pl.String, "the rumour it was in before, when merged, split or ruled", nullable=True),
         _SYNTHETIC,
     ),
     key=("post", "night"),

@@ -1,6 +1,6 @@
 """Labelled posts -> rumours: groups of posts that carry the same claim, and the life of each.
 
-A rumour's status follows from its posts alone:
+A rumour's status follows from its posts, unless a person decided it (`rulings.py`):
 - `faded`: nobody has repeated or corrected it for 14 days;
 - `answered`: corrected by at least a third as many different people as pass it on, over those 14 days;
 - `assessed`: corrected by somebody, but by fewer;
@@ -14,8 +14,13 @@ from datetime import timedelta
 import polars as pl
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from barometer.classify.claims import join_claims, shared_terms, words_of_claims
+from barometer.city import City
+from barometer.classify.alike import look_around
+from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
+from barometer.classify.embed import Closeness, Embedder
+from barometer.classify.gather import MERGED, gather
 from barometer.classify.manifest import read_manifest
+from barometer.classify.rulings import Rulings, read_rulings
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
 from barometer.night import Night
 from barometer.tables import TABLES
@@ -25,27 +30,42 @@ STEP = "rumours"
 WINDOW_DAYS = 42
 FADED_AFTER_DAYS = 14
 ANSWERED_SHARE = 1 / 3
+SPREAD_DAYS = 7
 # A term that fewer different authors use could be one person's words, and is not shown.
 LEAST_VOICES_PER_TERM = 3
 MOST_TERMS = 8
+RULED = "ruled"
+_DECIMALS = 9
 
 
-def group_rumours(night: Night, *, model: str = "linear") -> Counts:
+def group_rumours(night: Night, *, model: str = "linear", embedder: Embedder | None = None) -> Counts:
     """Put the posts that carry or correct a claim into rumours, and write `rumour_posts` and `rumours` of the night.
 
-    `rumour_posts` of a night holds the posts that joined on it; `rumours` the state, that night, of every rumour with a
-    post in the window. A rumour keeps its id from the night it began. Synthetic and real posts never share a rumour.
+    `rumour_posts` of a night holds the posts that joined on it and those that changed their rumour; `rumours` the
+    state, that night, of every rumour with a post in the window. A rumour keeps its id from the night it
+    began. Synthetic and real posts never share a rumour. `embedder` tells what texts are alike; without one, the city's
+    own words do.
+
+    Raises `BadConfiguration` that lists every mistake of the city's `rumours.csv`.
     """
     with timed(night, STEP):
-        posts = _posts(night)
-        earlier = _earlier(night)
+        rulings = read_rulings(night.city.folder, night.night)
+        posts, earlier = _posts(night), _earlier(night)
+        ruled = _ruled(earlier, rulings)
         claims = posts.join(_claims(night, model), on="post").join(earlier.select("post"), on="post", how="anti")
         words = words_of_claims(posts["text"].to_list())
-        joined = _joined(night, posts, earlier, claims, words)
-        night.lake.replace("rumour_posts", joined, partition={"night": night.night})
-        members = _members(night, model, pl.concat([earlier, joined]))
-        night.lake.replace("rumours", _rumours(night, members, words), partition={"night": night.night})
-        return record(night, STEP, WHOLE_STEP, passed_through(joined.height))
+        moves = _moves(night, posts, ruled, claims, words=words, rulings=rulings, embedder=embedder)
+        written = _with_ruled(night, pl.concat([moves, _older(night, moves, ruled)]), earlier, ruled)
+        night.lake.replace("rumour_posts", written, partition={"night": night.night})
+        members = _members(night, model, _latest(pl.concat([earlier, written])))
+        night.lake.replace("rumours", _rumours(night, members, words, rulings), partition={"night": night.night})
+        return record(night, STEP, WHOLE_STEP, passed_through(claims.height))
+
+
+def closeness_of(city: City) -> Closeness:
+    """How close the city's neighbourhoods are to one another."""
+    neighbours = city.adjacency.filter(pl.col("geography") == city.primary).select("area", "neighbour")
+    return Closeness(city.neighbourhoods["area"].to_list(), neighbours.rows())
 
 
 def _posts(night: Night) -> pl.DataFrame:
@@ -58,9 +78,21 @@ def _posts(night: Night) -> pl.DataFrame:
 
 
 def _earlier(night: Night) -> pl.DataFrame:
-    """Rows of `rumour_posts` of the nights before, one a post."""
-    rows = night.lake.read("rumour_posts").filter(pl.col("night") < night.night).collect()
-    return rows.sort("night").unique("post", keep="first", maintain_order=True)
+    """The row of `rumour_posts` that holds for each post after the nights before."""
+    return _latest(night.lake.read("rumour_posts").filter(pl.col("night") < night.night).collect())
+
+
+def _latest(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort("night", "post").unique("post", keep="last", maintain_order=True)
+
+
+def _ruled(earlier: pl.DataFrame, rulings: Rulings) -> pl.DataFrame:
+    """`earlier` as a person's decisions change it."""
+    rumours = [
+        rumour_id(post) if (post, rumour) in rulings.taken_out else rulings.into(rumour)
+        for post, rumour in earlier.select("post", "rumour").iter_rows()
+    ]
+    return earlier.with_columns(pl.Series("rumour", rumours, dtype=pl.String))
 
 
 def _claims(night: Night, model: str) -> pl.DataFrame:
@@ -79,19 +111,53 @@ def _labels(night: Night, model: str) -> pl.LazyFrame:
     return night.lake.read("labels").filter((pl.col("model") == model) & (pl.col("night") <= night.night))
 
 
-def _joined(
-    night: Night, posts: pl.DataFrame, earlier: pl.DataFrame, claims: pl.DataFrame, words: TfidfVectorizer
+def _moves(
+    night: Night,
+    posts: pl.DataFrame,
+    ruled: pl.DataFrame,
+    claims: pl.DataFrame,
+    *,
+    words: TfidfVectorizer,
+    rulings: Rulings,
+    embedder: Embedder | None,
 ) -> pl.DataFrame:
-    """Rows of `rumour_posts` for the posts new to grouping, real and synthetic apart."""
-    known = posts.join(earlier.select("post", "rumour"), on="post")
-    parts = []
+    """Rows of `rumour_posts` for the posts new to grouping and those it moves, real and synthetic apart."""
+    known = posts.join(ruled.select("post", "rumour"), on="post")
+    parts = [TABLES["rumour_posts"].empty()]
     for (synthetic,), fresh in claims.group_by("synthetic", maintain_order=True):
-        alike = known.filter(pl.col("synthetic") == synthetic)
-        parts.append(join_claims(alike, fresh, words=words).with_columns(synthetic=pl.lit(synthetic)))
-    if not parts:
-        return TABLES["rumour_posts"].empty()
-    columns = list(TABLES["rumour_posts"].schema)
-    return pl.concat(parts).with_columns(night=pl.lit(night.night, dtype=pl.Date)).select(columns)
+        columns = ("post", "created_at", "text", "area")
+        around = look_around(
+            posts.filter(pl.col("synthetic") == synthetic), closeness_of(night.city), embedder=embedder
+        )
+        alike = known.filter(pl.col("synthetic") == synthetic).select(*columns, "rumour")
+        found = gather(alike, fresh.select(columns), around=around, words=words, rulings=rulings)
+        parts.append(_as_rows(night, found.with_columns(synthetic=pl.lit(synthetic))))
+    return pl.concat(parts)
+
+
+def _older(night: Night, moves: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:
+    """Rows for posts that were not compared tonight, being too old, and whose rumour became part of another."""
+    merged = moves.filter(pl.col("reason") == MERGED).sort("post").unique("moved_from", keep="first")
+    into = merged.select(pl.col("moved_from").alias("rumour"), into="rumour")
+    gone = into.join(moves.filter(pl.col("moved_from").is_null()).select("rumour"), on="rumour", how="anti")
+    left = ruled.join(moves.select("post"), on="post", how="anti").join(gone, on="rumour")
+    return _as_rows(night, left.with_columns(rumour=pl.col("into"), reason=pl.lit(MERGED), moved_from=pl.col("rumour")))
+
+
+def _with_ruled(night: Night, moves: pl.DataFrame, earlier: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:
+    """`moves`, and a row for every post that a person's decision moved tonight; none for what ends where it was."""
+    before = earlier.select("post", was="rumour")
+    by_person = ruled.join(before, on="post").filter(pl.col("rumour") != pl.col("was"))
+    by_person = by_person.join(moves.select("post"), on="post", how="anti")
+    rows = _as_rows(night, by_person.with_columns(reason=pl.lit(RULED), moved_from=pl.col("was")))
+    told = moves.join(before, on="post", how="left").filter(
+        pl.col("was").is_null() | (pl.col("rumour") != pl.col("was"))
+    )
+    return pl.concat([told.select(moves.columns), rows])
+
+
+def _as_rows(night: Night, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(night=pl.lit(night.night, dtype=pl.Date)).select(list(TABLES["rumour_posts"].schema))
 
 
 def _members(night: Night, model: str, rumour_posts: pl.DataFrame) -> pl.DataFrame:
@@ -103,17 +169,34 @@ def _members(night: Night, model: str, rumour_posts: pl.DataFrame) -> pl.DataFra
     return members.with_columns(is_correction=pl.col("post").is_in(corrections))
 
 
-def _rumours(night: Night, members: pl.DataFrame, words: TfidfVectorizer) -> pl.DataFrame:
+def _rumours(night: Night, members: pl.DataFrame, words: TfidfVectorizer, rulings: Rulings) -> pl.DataFrame:
     """Rows of `rumours`: those with a post in the window."""
     alive = _counted(night, members).filter(pl.col("last_seen") >= night.horizon - timedelta(days=WINDOW_DAYS))
-    own_words = members.filter(~pl.col("is_repost")).partition_by("rumour", as_dict=True)
-    terms = [_terms(own_words.get((rumour,)), words) for rumour in alive["rumour"]]
+    own_words = members.filter(~pl.col("is_repost")).sort("created_at", "post").partition_by("rumour", as_dict=True)
+    parts = [own_words.get((rumour,)) for rumour in alive["rumour"]]
+    terms = [_terms(part, words) for part in parts]
+    ruled = pl.Series([rulings.status.get(rumour) for rumour in alive["rumour"]], dtype=pl.String)
+    evidence = [rulings.evidence.get(rumour, []) for rumour in alive["rumour"]]
     described = alive.with_columns(
         pl.lit(night.night, dtype=pl.Date).alias("night"),
         pl.Series("terms", terms, dtype=pl.List(pl.String)),
-        _status(night).alias("status"),
+        pl.Series("representative", [_representative(part, words) for part in parts], dtype=pl.String),
+        pl.Series("evidence", evidence, dtype=pl.List(pl.String)),
+        pl.coalesce(ruled, _status(night)).alias("status"),
+        pl.when(ruled.is_null()).then(pl.lit("posts")).otherwise(pl.lit("person")).alias("status_by"),
     )
     return described.select(list(TABLES["rumours"].schema))
+
+
+def _representative(own_words: pl.DataFrame | None, words: TfidfVectorizer) -> str | None:
+    """The post most like all posts of the rumour, one that passes it on where there is one; the older wins a tie."""
+    if own_words is None:
+        return None
+    told = own_words.filter(~pl.col("is_correction"))
+    shown = told if told.height else own_words
+    vectors = words.transform(shown["text"].to_list())
+    likeness = (vectors @ vectors.sum(axis=0).T).A1.round(_DECIMALS)
+    return str(shown["post"][int(likeness.argmax())])
 
 
 def _terms(own_words: pl.DataFrame | None, words: TfidfVectorizer) -> list[str]:
@@ -128,15 +211,22 @@ def _counted(night: Night, members: pl.DataFrame) -> pl.DataFrame:
     is_voice = ~pl.col("is_repost")
     is_recent = pl.col("created_at") >= night.horizon - timedelta(days=FADED_AFTER_DAYS)
     recent_voice = is_voice & is_recent
+    passes_on = is_voice & ~pl.col("is_correction")
+    spreads = passes_on & (pl.col("created_at") >= night.horizon - timedelta(days=SPREAD_DAYS))
+    corrects = pl.col("author").filter(is_voice & pl.col("is_correction")).n_unique()
+    voices = pl.col("author").filter(is_voice).n_unique()
     return (
         members.group_by("rumour")
         .agg(
             first_seen=pl.col("created_at").min(),
             last_seen=pl.col("created_at").max(),
             posts=pl.len().cast(pl.Int64),
-            voices=pl.col("author").filter(is_voice).n_unique().cast(pl.Int64),
+            voices=voices.cast(pl.Int64),
             corrections=pl.col("is_correction").sum().cast(pl.Int64),
+            share_corrected=pl.when(voices > 0).then(corrects / voices).otherwise(0.0),
+            spread_rate=pl.col("author").filter(spreads).n_unique() / SPREAD_DAYS,
             areas=pl.col("area").drop_nulls().n_unique().cast(pl.Int64),
+            neighbourhoods=pl.col("area").drop_nulls().unique().sort(),
             synthetic=pl.col("synthetic").any(),
             correcting=pl.col("author").filter(recent_voice & pl.col("is_correction")).n_unique(),
             passing_on=pl.col("author").filter(recent_voice & ~pl.col("is_correction")).n_unique(),

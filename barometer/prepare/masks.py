@@ -1,4 +1,4 @@
-"""Masks that need no model: links, e-mail addresses, account names, postcodes, telephone numbers.
+"""Masks that need no model: links, e-mail addresses, account names, postcodes, telephone numbers, number plates.
 
 Each mask is itself matched by no rule, so that masking twice is masking once.
 """
@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumberMatcher
 
+from barometer.prepare.words import words
+
 URL_MASK = "http"
 EMAIL_MASK = "[email]"
 ACCOUNT_MASK = "@user"
 PHONE_MASK = "[phone]"
+PLATE_MASK = "[plate]"
 NAME_MASK = "[name]"
 
 Span = tuple[int, int]
@@ -50,6 +53,25 @@ _POSTCODES: dict[str, re.Pattern[str]] = {
     ),
 }
 
+# Current (from 2001: two letters, the age, three letters), prefix (1983-2001) and suffix plates (1963-1983).
+# Source: DVLA INF104, "Vehicle registration numbers and number plates". Current plates have ages 02-29 and 51-79.
+_GB_CURRENT = r"[A-HJ-PR-Y][A-HJ-PR-Y](?:0[2-9]|[12]\d|5[1-9]|[67]\d)\s?{letters}"
+_GB_PLATE = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    + _GB_CURRENT.format(letters="(?P<current>[A-HJ-PR-Z]{3})")
+    + r"|[A-HJ-NPR-TV-Y]\d{1,3}\s?(?P<behind>[A-HJ-PR-Y]{3})|(?P<before>[A-HJ-PR-Y]{3})\s?\d{1,3}[A-HJ-NPR-TV-Y]"
+    + r")(?![A-Za-z0-9])"
+)
+# In lower case only where it is written as one, or said to be one: "bd10 bus" is a postcode district and a bus.
+_GB_PLATE_IN_LOWER_CASE = re.compile(
+    r"(?<![a-z0-9])[a-hj-pr-y]{2}(?:0[2-9]|[12]\d|5[1-9]|[67]\d)[a-hj-pr-z]{3}(?![a-z0-9])"
+    r"|(?<=\breg )[a-z]{2}\d\d\s?[a-z]{3}\b|(?<=\bplate )[a-z]{2}\d\d\s?[a-z]{3}\b"
+    r"|(?<=\bregistration )[a-z]{2}\d\d\s?[a-z]{3}\b"
+)
+# Three letters, then three digits or two and a letter. Source: Transportstyrelsen, registreringsnummer.
+_SE_PLATE = re.compile(r"(?<!\w)(?P<before>[A-HJ-PR-UW-Z]{3})\s?\d{2}[A-HJ-PR-UW-Z0-9](?!\w)")
+_PLATES: dict[str, tuple[re.Pattern[str], ...]] = {"GB": (_GB_PLATE, _GB_PLATE_IN_LOWER_CASE), "SE": (_SE_PLATE,)}
+
 _MINIMUM_PHONE_DIGITS = 9
 # What numbering plans leave out (reserved and future ranges) still looks like a number somebody could ring.
 _TRUNK_NUMBER = re.compile(r"(?<![\w.,£$€+])(?:\+|00|0)\d(?:[\s().\-]{0,2}\d){7,13}(?!\w)")
@@ -64,9 +86,10 @@ _FEWEST_DIGITS_TO_RING = re.compile(r"(?:\d\D{0,3}){5}")
 
 
 def mask_by_rule(text: str, country: str) -> str:
-    """`text` with links, addresses, accounts, postcodes and telephone numbers masked.
+    """`text` with links, addresses, accounts, postcodes, number plates and telephone numbers masked.
 
-    `country` is the ISO 3166 code whose postcode form and numbering plan apply; international numbers always do.
+    `country` is the ISO 3166 code whose forms of postcode and plate, and whose numbering plan, apply; international
+    numbers always do.
     """
     masked = _masked_once(text, country)
     while masked != text:
@@ -86,7 +109,7 @@ def replace_spans(text: str, spans: Iterable[Span], mask: str) -> str:
 
 def _masked_once(text: str, country: str) -> str:
     masked = _NETWORK_NAMES.sub(lambda match: _MASK_OF_KIND[match.lastgroup or ""], text)
-    return _mask_phones(_mask_postcodes(masked, country), country)
+    return _mask_phones(_mask_plates(_mask_postcodes(masked, country), country), country)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -107,6 +130,18 @@ def _mask_postcodes(text: str, country: str) -> str:
 def _postcode_mask(match: re.Match[str]) -> str:
     kept = next(part for part in match.groupdict().values() if part)
     return f"[postcode {kept.upper()}]"
+
+
+def _mask_plates(text: str, country: str) -> str:
+    for pattern in _PLATES.get(country, ()):
+        text = pattern.sub(_plate_mask, text)
+    return text
+
+
+def _plate_mask(match: re.Match[str]) -> str:
+    """The mask, unless the three letters are a word of a sentence in capitals: "A650 AND", "BUS 662D"."""
+    letters = next((part for part in match.groupdict().values() if part), "")
+    return match.group() if letters.lower() in words("three_letters") else PLATE_MASK
 
 
 def _mask_phones(text: str, country: str) -> str:

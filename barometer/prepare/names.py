@@ -35,6 +35,7 @@ _WORD_OF_NAME = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\Z")
 _REPEATABLE_LETTERS = 3
 _SURE_LETTERS = 5
 _PLACE_LABELS = frozenset({"GPE", "LOC", "FAC"})
+_ENDS_OF_SENTENCES = frozenset(".!?…:\n")
 _INFLECTIONS = ("s", "es", "d", "ed", "ing", "er", "ers", "ly", "n't", "in")
 
 
@@ -116,6 +117,7 @@ class NameMasker:
         named = _titled(document) | _given_names(document)
         if document.user_data["candidates"]:
             named |= self._named(document)
+        named |= _behind_and_between(document, named)
         spans = list(_as_spans(document, named | _repeated(document, named)))
         return replace_spans(document.text, spans, NAME_MASK)
 
@@ -181,15 +183,25 @@ def _behind_title(document: Doc, start: int, *, is_strong: bool) -> Iterator[int
 
 def _capital_pairs(document: Doc) -> set[int]:
     """Two or more capitalised words in a row, none a place to the gazetteer or the model: how full names look."""
-    could_be = {i for i in document.user_data["candidates"] if document[i].ent_type_ not in _PLACE_LABELS}
+    could_be = {i for i in document.user_data["candidates"] if not _is_said_place(document, i)}
     runs = [_from_given_name(document, run) for run in _runs(could_be)]
     return {index for run in runs if len(run) > 1 and not _is_street(document, run) for index in run}
 
 
+def _is_said_place(document: Doc, index: int) -> bool:
+    """The model takes it for a place, and a word like "in" or "near" stands before that place."""
+    start = index
+    while start > 0 and document[start - 1].ent_type_ in _PLACE_LABELS:
+        start -= 1
+    before = document[start - 1].lower_ if start else ""
+    return document[index].ent_type_ in _PLACE_LABELS and before in words("where")
+
+
 def _from_given_name(document: Doc, run: list[int]) -> list[int]:
-    """Without the words in front of a given name: a sentence begins with a capital too."""
+    """Without the word that begins a sentence in front of a given name: it has its capital anyway."""
+    begins = run[0] == 0 or document[run[0] - 1].text in _ENDS_OF_SENTENCES
     starts = [position for position, index in enumerate(run) if index in document.user_data["listed"]]
-    return run[starts[0] :] if starts else run
+    return run[starts[0] :] if starts and begins else run
 
 
 def _given_names(document: Doc) -> set[int]:
@@ -199,6 +211,25 @@ def _given_names(document: Doc) -> set[int]:
     listed = (i for i in document.user_data["listed"] if document[i].text[0].isupper() or len(document[i]) >= least)
     named = {i for i in listed if not _is_street(document, [i])}
     return named | {i + 1 for i in named if i + 1 in candidates and not _is_street(document, [i, i + 1])}
+
+
+def _behind_and_between(document: Doc, named: set[int]) -> set[int]:
+    """Words that are names only beside a name: "Bibi" behind one, "Van" and "el-" between two, capitals apart."""
+    places: set[int] = document.user_data["places"]
+    free = named - places
+    behind = {i + 1 for i in free if i + 1 < len(document) and _is_behind(document[i + 1])} - places
+    known = free | behind
+    gaps = (range(first + 1, last) for first in known for last in (first + 2, first + 3) if last in known)
+    between = {i for gap in gaps if all(i in known or _may_be_between(document[i]) for i in gap) for i in gap}
+    return behind | between
+
+
+def _is_behind(token: Token) -> bool:
+    return token.text[0].isupper() and token.lower_ in words("names_behind_names")
+
+
+def _may_be_between(token: Token) -> bool:
+    return token.text in {"-", "'", "’"} or token.lower_ in words("name_particles") or _is_behind(token)
 
 
 def _repeated(document: Doc, named: set[int]) -> set[int]:

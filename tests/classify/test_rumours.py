@@ -303,3 +303,70 @@ def test_the_ledger_has_the_posts_that_joined(night: Night) -> None:
 def test_posts_that_were_never_labelled_are_left_alone(night: Night) -> None:
     put_posts(night, {"post": "a", "text": LIBRARY})
     assert group_rumours(night) == Counts()
+
+
+def test_the_representative_is_the_post_most_like_the_others_that_pass_it_on(night: Night) -> None:
+    # given three tellings of a claim, one of them with less of it, a repost and a correction
+    put_claims(
+        night,
+        a_claim("a", "library on Mill Lane to close, and the weather is grim up here today"),
+        a_claim("b", LIBRARY),
+        a_claim("c", f"{LIBRARY} soon"),
+        a_claim("d", LIBRARY, is_repost=True),
+        a_claim("e", DENIED, rumour="correction"),
+    )
+    group_rumours(night)
+    assert the_rumour(night)["representative"] in {"b", "c"}
+
+
+def test_a_rumour_of_corrections_only_is_represented_by_one_and_one_of_reposts_by_none(night: Night) -> None:
+    put_claims(night, a_claim("a", DENIED, rumour="correction"), a_claim("b", WATER, is_repost=True))
+    group_rumours(night)
+    assert {row["rumour"]: row["representative"] for row in rumours(night)} == {
+        rumour_id("a"): "a",
+        rumour_id("b"): None,
+    }
+
+
+def test_spread_is_the_new_voices_of_a_week_and_correcting_is_a_share_of_voices(night: Night) -> None:
+    # given two people who passed it on ten days ago, and this week three more, one who corrects, and a repost
+    before = nights_later(night, -10)
+    put_claims(before, *(a_claim(f"old{n}") for n in range(2)))
+    group_rumours(before)
+    put_claims(
+        night,
+        *(a_claim(f"new{n}") for n in range(3)),
+        a_claim("again", author="author of new0"),
+        a_claim("shared", is_repost=True),
+        a_claim("denied", DENIED, rumour="correction"),
+    )
+    group_rumours(night)
+    found = the_rumour(night)
+    assert found["spread_rate"] == pytest.approx(3 / 7)
+    assert found["share_corrected"] == pytest.approx(1 / 6)
+
+
+def test_neighbourhoods_are_named_and_sorted(night: Night) -> None:
+    put_claims(
+        night, a_claim("a", area="T2"), a_claim("b", area="T1"), a_claim("c", area="T2"), a_claim("d", area=None)
+    )
+    group_rumours(night)
+    found = the_rumour(night)
+    assert (found["areas"], found["neighbourhoods"]) == (2, ["T1", "T2"])
+
+
+def test_posts_too_old_to_be_compared_follow_their_rumour_when_it_is_merged(night: Night) -> None:
+    # given a rumour with a post from before the window that is kept alive, and another rumour
+    for weeks, post in ((9, "first"), (5, "second")):
+        at = nights_later(night, -7 * weeks)
+        put_claims(at, a_claim(post))
+        group_rumours(at)
+    put_claims(nights_later(night, -1), a_claim("w", WATER, created_at=noon_of(nights_later(night, -38))))
+    group_rumours(nights_later(night, -1))
+    assert len(set(members(night).values())) == 2
+    # when somebody tells both at once
+    put_claims(night, *(a_claim(f"both{n}", f"{LIBRARY} {WATER}", area="T1") for n in range(3)))
+    group_rumours(night)
+    latest = table(night, "rumour_posts").sort("night").unique("post", keep="last")
+    by_post = dict(latest.select("post", "rumour").iter_rows())
+    assert by_post["first"] == by_post["second"]

@@ -1,0 +1,132 @@
+"""What a person decided about rumours: `rumours.csv` of the city folder, applied anew every night, so that it survives.
+
+One decision a row: `rumour, decision, value, since, note`. From the night `since` on, `decision` is
+- `status`: `value` is seen, assessed, answered or faded, whatever the posts say; the latest `since` holds;
+- `evidence`: `value` is the id of a claim in the city's evidence library;
+- `merge`: the rumour becomes part of rumour `value`, and does not fall apart again;
+- `split`: the post `value` leaves the rumour, begins its own, and is never grouped with that rumour again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from barometer.city_files import Column, Mistakes, Sheet, read_csv_file
+from barometer.errors import BadConfiguration
+
+RULINGS_FILE = "rumours.csv"
+DECISIONS = ("status", "evidence", "merge", "split")
+STATUSES = ("seen", "assessed", "answered", "faded")
+
+_SHEET = Sheet(
+    RULINGS_FILE,
+    (
+        Column("rumour", pattern=r"^[0-9a-f]+$", advice="copy the id from the table rumours"),
+        Column("decision", among=DECISIONS),
+        Column("value"),
+        Column("since", pattern=r"^\d{4}-\d{2}-\d{2}$", advice="write the night as 2026-05-09"),
+        Column("note", may_be_empty=True),
+    ),
+    key=("rumour", "decision", "value", "since"),
+)
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """What holds on a night: statuses and evidence by rumour, rumours merged into others, posts taken out of one."""
+
+    status: Mapping[str, str]
+    evidence: Mapping[str, list[str]]
+    merged: Mapping[str, str]
+    taken_out: frozenset[tuple[str, str]]
+
+    def into(self, rumour: str) -> str:
+        """The rumour that `rumour` is part of by now."""
+        while rumour in self.merged:
+            rumour = self.merged[rumour]
+        return rumour
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """Rumours that must not fall apart, since a person made them one."""
+        return frozenset(self.into(rumour) for rumour in self.merged.values())
+
+
+NO_RULINGS = Rulings({}, {}, {}, frozenset())
+
+
+def read_rulings(folder: Path, night: date, *, evidence: frozenset[str] | None = None) -> Rulings:
+    """The decisions of `<folder>/rumours.csv` that hold on `night`; none when there is no such file.
+
+    `evidence` are the ids that the city's library has, None to leave them unchecked. Raises `BadConfiguration` that
+    lists every mistake of the file at once.
+    """
+    mistakes = Mistakes()
+    rows = _dated(read_csv_file(folder, _SHEET, mistakes), mistakes)
+    _check_values(rows, evidence, mistakes)
+    held = rows.filter(pl.col("since") <= night)
+    merged = dict(_of(held, "merge"))
+    _check_circles(dict(_of(rows, "merge")), mistakes)
+    if mistakes:
+        raise BadConfiguration(_refusal(folder, mistakes))
+    return Rulings(
+        status=dict(_of(held, "status")),
+        evidence={rumour: part["value"].to_list() for (rumour,), part in _parts(held, "evidence")},
+        merged=merged,
+        taken_out=frozenset((post, rumour) for rumour, post in _of(held, "split")),
+    )
+
+
+def _dated(rows: pl.DataFrame, mistakes: Mistakes) -> pl.DataFrame:
+    """Rows with `since` as a date, the oldest first; those without a real day are noted and left out."""
+    dated = rows.with_columns(day=pl.col("since").str.to_date(strict=False))
+    for since in dated.filter(pl.col("day").is_null())["since"].unique(maintain_order=True):
+        mistakes.add(RULINGS_FILE, "column since", f"{since!r} is no day of the calendar", "mend it")
+    return dated.drop_nulls("day").with_columns(since="day").drop("day").sort("since", maintain_order=True)
+
+
+def _check_values(rows: pl.DataFrame, evidence: frozenset[str] | None, mistakes: Mistakes) -> None:
+    for rumour, status in _of(rows, "status"):
+        if status not in STATUSES:
+            mistakes.add(
+                RULINGS_FILE, f"rumour {rumour}", f"{status!r} is no status", f"write one of {', '.join(STATUSES)}"
+            )
+    for rumour, claim in _of(rows, "evidence"):
+        if evidence is not None and claim not in evidence:
+            what = f"evidence {claim!r} is not in the city's library"
+            mistakes.add(RULINGS_FILE, f"rumour {rumour}", what, "mend the id or add the claim to evidence/")
+    targets = rows.filter(pl.col("decision") == "merge").group_by("rumour", maintain_order=True).agg("value")
+    for rumour, into in targets.filter(pl.col("value").list.len() > 1).iter_rows():
+        mistakes.add(RULINGS_FILE, f"rumour {rumour}", f"is merged into {' and '.join(into)}", "keep one of them")
+
+
+def _check_circles(merged: dict[str, str], mistakes: Mistakes) -> None:
+    for rumour in sorted(merged):
+        seen, at = {rumour}, merged[rumour]
+        while at in merged and at not in seen:
+            seen.add(at)
+            at = merged[at]
+        if at == rumour:
+            mistakes.add(
+                RULINGS_FILE, f"rumour {rumour}", "is merged, in the end, into itself", "remove one of the rows"
+            )
+
+
+def _of(rows: pl.DataFrame, decision: str) -> list[tuple[str, str]]:
+    return rows.filter(pl.col("decision") == decision).select("rumour", "value").rows()
+
+
+def _parts(rows: pl.DataFrame, decision: str) -> list[tuple[tuple[str], pl.DataFrame]]:
+    of = rows.filter(pl.col("decision") == decision)
+    return list(of.group_by("rumour", maintain_order=True))
+
+
+def _refusal(folder: Path, mistakes: Mistakes) -> str:
+    plural = "mistake" if len(mistakes) == 1 else "mistakes"
+    lines = (f"- {line}" for line in mistakes)
+    return "\n".join([f"{RULINGS_FILE} of city folder {folder.name} has {len(mistakes)} {plural}:", *lines])

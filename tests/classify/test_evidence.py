@@ -1,0 +1,210 @@
+"""Rumours beside a city's evidence library: reading it, refusing it, matching, and the figures on real questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barometer.city import load_city
+from barometer.classify.evidence import (
+    LIBRARY,
+    MATCHES,
+    VERDICTS,
+    Evidence,
+    read_library,
+    readable,
+    suggest_evidence,
+    terms,
+)
+from barometer.classify.rumours import group_rumours
+from barometer.errors import BadConfiguration
+from barometer.settings import PROJECT
+from benchmarks import bench_evidence
+from tests.classify.made import a_night_with_model, put_claims
+
+HEADER = "id,claim,title,verdict,source,link,published\n"
+LINE = "library-2026,The library will close,Is it closing?,false,A council,https://example.org/a,2026-05-01\n"
+SAMPLE = PROJECT / "configs" / "cities" / "sample"
+
+
+def written(folder: Path, text: str, name: str = "claims.csv") -> Path:
+    (folder / "evidence").mkdir(parents=True, exist_ok=True)
+    (folder / "evidence" / name).write_text(text, "utf-8")
+    return folder
+
+
+def a_library(*claims: tuple[str, str]) -> pl.DataFrame:
+    """Claims of (id, claim)."""
+    plain = dict.fromkeys(LIBRARY, "x")
+    return pl.DataFrame([{**plain, "id": id_, "claim": claim, "title": None} for id_, claim in claims], schema=LIBRARY)
+
+
+SMALL = a_library(
+    ("library", "The library on Mill Lane will close and be sold for flats"),
+    ("water", "The tap water is contaminated with lead"),
+    ("bins", "Bins will be emptied every four weeks"),
+)
+
+
+def test_a_city_without_a_library_has_an_empty_one(tmp_path: Path) -> None:
+    assert read_library(tmp_path).equals(pl.DataFrame(schema=LIBRARY))
+
+
+def test_all_files_are_one_library(tmp_path: Path) -> None:
+    written(tmp_path, HEADER + LINE, "b.csv")
+    written(tmp_path, HEADER + LINE.replace("library-2026", "another"), "a.csv")
+    assert read_library(tmp_path)["id"].to_list() == ["another", "library-2026"]
+
+
+def test_every_mistake_of_every_file_is_named_at_once(tmp_path: Path) -> None:
+    broken = (
+        LINE.replace(",false,", ",perhaps,").replace("https://example.org/a", "example").replace("library-2026", "No 1")
+    )
+    written(tmp_path, HEADER + broken + LINE)
+    written(tmp_path, HEADER + LINE + ",,,,,,\n", "more.csv")
+    with pytest.raises(BadConfiguration) as caught:
+        read_library(tmp_path)
+    for part in (
+        "evidence/claims.csv, column verdict, row 2 ('perhaps'): is not allowed; write one of true, mostly_true",
+        "evidence/claims.csv, column link, row 2 ('example'): is written wrongly; write the whole address",
+        "evidence/claims.csv, column id, row 2 ('No 1'): is written wrongly",
+        "evidence/more.csv, column claim, row 3 (''): is empty",
+        "id library-2026: is in two files; give every claim its own id",
+    ):
+        assert part in str(caught.value)
+
+
+def test_the_sample_citys_library_is_sound_and_says_that_it_is_invented() -> None:
+    library = read_library(SAMPLE)
+    assert library.height >= 10
+    assert set(library["verdict"]) <= set(VERDICTS)
+    assert library["id"].str.starts_with("synthetic-").all()
+    assert library["link"].str.starts_with("https://example.org/synthetic/").all()
+    assert library["source"].str.contains("invented").all()
+    assert load_city("sample", PROJECT / "configs").is_synthetic
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("so true http @user #MillLane", "so true Mill Lane MillLane"),
+        ("A &amp; B pic.twitter.com/abc https://x.example/y", "A & B"),
+        ("It closes — Some One (@someone) January 6, 2020", "It closes"),
+        ("[name] said it", "said it"),
+        ("", ""),
+    ],
+)
+def test_a_post_is_brought_to_its_words(text: str, expected: str) -> None:
+    assert readable(text) == expected
+
+
+def test_terms_are_words_and_numbers_without_endings() -> None:
+    assert terms("The closing of 3 libraries, isn't it?") == ["clos", "3", "librar", "isn't"]
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("they're selling the library on mill lane for flats", "library"),
+        ("lead in our tap water!! dont drink", "water"),
+        ("bins only every four weeks now, apparently", "bins"),
+    ],
+)
+def test_a_post_finds_the_claim_it_repeats(text: str, claim: str) -> None:
+    found = Evidence(SMALL).match([text])
+    assert found["id"][0] == claim
+    assert found["rank"].to_list() == [1, 2, 3]
+    assert found["score"].is_sorted(descending=True)
+
+
+def test_how_much_of_a_claim_is_repeated_tells_a_match_from_the_merely_nearest() -> None:
+    evidence = Evidence(SMALL)
+    repeated = evidence.match(["the tap water is contaminated with lead"])
+    unrelated = evidence.match(["lovely evening on the moor with the dogs, no water left"])
+    assert repeated["share_of_claim"][0] == pytest.approx(1.0)
+    assert unrelated["share_of_claim"][0] < 0.5
+
+
+def test_nothing_asked_or_nothing_known_is_no_match() -> None:
+    assert Evidence(SMALL).match([]).equals(pl.DataFrame(schema=MATCHES))
+    assert Evidence(SMALL.clear()).match(["library"]).equals(pl.DataFrame(schema=MATCHES))
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=4))
+def test_any_text_gets_its_matches_and_no_other_text_changes_them(texts: list[str]) -> None:
+    evidence = Evidence(SMALL)
+    together = evidence.match(texts)
+    assert together.height == 3 * len(texts)
+    assert together["score"].is_between(0, 1).all()
+    alone = evidence.match(texts[-1:])
+    assert together.filter(pl.col("question") == len(texts) - 1).drop("question").equals(alone.drop("question"))
+
+
+class Meaning:
+    """An embedder by table: what speaks of reading points one way, the rest another."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        reads = ("library", "books", "borrow")
+        return np.array([(1.0, 0.0) if any(w in text for w in reads) else (0.0, 1.0) for text in texts], np.float32)
+
+
+def test_an_embedder_finds_what_shares_no_word() -> None:
+    text = "nowhere left to borrow books"
+    found = Evidence(SMALL, Meaning()).match([text])
+    assert found["id"][0] == "library"
+    assert found["score"][0] > found["score"][1]
+
+
+def test_a_citys_rumours_get_suggestions_with_verdict_and_link(tmp_path: Path) -> None:
+    # given two rumours, of which the library knows one
+    plain = a_night_with_model(tmp_path)
+    night = replace(plain, city=replace(plain.city, folder=written(tmp_path / "city", HEADER + LINE)))
+    put_claims(
+        night,
+        {"post": "a", "text": "apparently the library will close", "author": "ann"},
+        {"post": "b", "text": "lead in the tap water round Beckside", "author": "bob"},
+    )
+    group_rumours(night)
+    (found,) = suggest_evidence(night).to_dicts()
+    assert (found["id"], found["rank"], found["verdict"]) == ("library-2026", 1, "false")
+    assert found["link"] == "https://example.org/a"
+
+
+def test_a_night_without_rumours_has_no_suggestions(tmp_path: Path) -> None:
+    assert suggest_evidence(a_night_with_model(tmp_path)).is_empty()
+
+
+def test_the_sample_citys_stories_find_their_evidence() -> None:
+    # given what people write of stories that the library knows
+    posts = pl.read_ndjson(SAMPLE / "written_posts.jsonl").filter(pl.col("rumour") != "none", pl.col("lang") == "en")
+    stories = {"library-closure": "synthetic-library-closure", "water-contaminated": "synthetic-water-contaminated"}
+    asked = posts.filter(pl.col("story").is_in(list(stories)))
+    found = Evidence(read_library(SAMPLE)).match(asked["text"].to_list()).filter(pl.col("rank") <= 3)
+    right = found.with_columns(story=asked["story"].gather(found["question"]).replace_strict(stories))
+    hits = right.filter(pl.col("id") == pl.col("story"))["question"].n_unique()
+    # then most find it among the first three of ten
+    assert hits / asked.height >= 0.6
+
+
+def test_real_questions_find_their_claims_better_than_by_bm25_alone(shared_data: Path) -> None:
+    # given the test questions of CLEF-2020, on which nothing was chosen
+    folder = shared_data / bench_evidence.SET
+    library = bench_evidence.library(folder)
+    texts, right = bench_evidence.questions(folder, "test", {claim: row for row, claim in enumerate(library["id"])})
+    found = Evidence(library).match(texts)
+    place = {claim: row for row, claim in enumerate(library["id"])}
+    ranked = [[place[claim] for claim in part["id"]] for _, part in found.group_by("question", maintain_order=True)]
+    # then MAP@5 is beyond BM25's .840
+    assert bench_evidence.map_at_5(ranked, right) >= 0.89
+
+
+def test_average_precision_counts_the_rank_of_what_is_right() -> None:
+    assert bench_evidence.map_at_5([[1, 2, 3], [4, 5, 6]], [{2}, {4}]) == pytest.approx((0.5 + 1.0) / 2)
+    assert bench_evidence.map_at_5([[1, 2, 3]], [{9}]) == 0.0

@@ -1,0 +1,167 @@
+"""A night's claims beside the rumours that live: joining, founding, merging, falling apart, and what a person ruled."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barometer.classify import gather as module
+from barometer.classify.alike import look_around
+from barometer.classify.claims import rumour_id, words_of_claims
+from barometer.classify.embed import Closeness
+from barometer.classify.gather import MOVES, gather
+from barometer.classify.rulings import Rulings
+from tests.classify.made import NOON
+
+MAP = Closeness(["A", "B"], [("A", "B")])
+LIBRARY = "library closing flats"
+BRANCH = "branch shutting apartments"
+BRIDGE = "library branch closing shutting flats apartments"
+WATER = "tap water lead pipes"
+
+
+def claims(*several: tuple[str, str], day: int = 0, area: str = "A") -> pl.DataFrame:
+    """Claims of (post, text), an hour apart."""
+    return pl.DataFrame(
+        {
+            "post": [post for post, _ in several],
+            "created_at": [NOON + timedelta(days=day, hours=hour) for hour in range(len(several))],
+            "text": [text for _, text in several],
+            "area": [area] * len(several),
+        }
+    )
+
+
+def known(rumours: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` in rumours: one letter a post."""
+    return frame.with_columns(rumour=pl.Series(list(rumours), dtype=pl.String))
+
+
+NOTHING = known("x", claims(("x", "x"))).clear()
+
+
+def gathered(
+    before: pl.DataFrame, fresh: pl.DataFrame, *, rulings: Rulings = module.NO_RULINGS, **limits: float
+) -> pl.DataFrame:
+    everything = pl.concat([before.select(fresh.columns), fresh])
+    around = look_around(everything, MAP)
+    words = words_of_claims(everything["text"].to_list())
+    return gather(before, fresh, around=around, words=words, rulings=rulings, **limits)
+
+
+def rumour_of(moves: pl.DataFrame) -> dict[str, str]:
+    return dict(moves.select("post", "rumour").iter_rows())
+
+
+def reason_of(moves: pl.DataFrame) -> dict[str, str]:
+    return dict(moves.select("post", "reason").iter_rows())
+
+
+def test_a_first_post_founds_and_a_second_joins() -> None:
+    moves = gathered(NOTHING, claims(("a", LIBRARY), ("b", LIBRARY), ("c", WATER)))
+    assert rumour_of(moves) == {"a": rumour_id("a"), "b": rumour_id("a"), "c": rumour_id("c")}
+    assert reason_of(moves) == {"a": "founded", "b": "joined", "c": "founded"}
+    assert moves["moved_from"].null_count() == 3
+
+
+def test_a_post_joins_the_rumour_of_an_earlier_night() -> None:
+    moves = gathered(known("L", claims(("a", LIBRARY))), claims(("b", LIBRARY), day=1))
+    assert (rumour_of(moves), reason_of(moves)) == ({"b": "L"}, {"b": "joined"})
+
+
+def test_similarity_is_one_alone_and_the_mean_alikeness_otherwise() -> None:
+    moves = gathered(NOTHING, claims(("a", LIBRARY), ("b", LIBRARY), ("c", WATER)))
+    similarity = dict(moves.select("post", "similarity").iter_rows())
+    assert similarity["c"] == 1.0
+    assert 0.9 < similarity["a"] == similarity["b"] <= 1.0
+
+
+def test_a_post_between_two_rumours_merges_the_newer_into_the_older() -> None:
+    # given two rumours that share no word, and a post that has the words of both
+    before = known("LB", claims(("a", LIBRARY), ("b", BRANCH)))
+    moves = gathered(before, claims(("c", BRIDGE), ("d", BRIDGE), day=1), merge=0.3, split=0.0)
+    # then what was the newer rumour is part of the older, and the move is on record
+    assert rumour_of(moves) == {"b": "L", "c": "L", "d": "L"}
+    assert moves.filter(post="b").select("reason", "moved_from").rows() == [("merged", "B")]
+
+
+def test_two_rumours_of_which_nothing_new_is_heard_stay_as_they_are() -> None:
+    before = known("LM", claims(("a", LIBRARY), ("b", LIBRARY)))
+    assert rumour_of(gathered(before, claims(("c", WATER), day=1))) == {"c": rumour_id("c")}
+
+
+def test_a_rumour_of_two_claims_falls_apart_when_somebody_repeats_one() -> None:
+    before = known("LLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER)))
+    moves = gathered(before, claims(("e", WATER), day=1))
+    # then the part without the first post leaves, under the id of its own first post
+    assert {rumour_of(moves)[post] for post in ("b", "d", "e")} == {rumour_id("b")}
+    assert {reason_of(moves)[post] for post in ("b", "d")} == {"split"}
+    assert set(moves.filter(pl.col("reason") == "split")["moved_from"]) == {"L"}
+
+
+def test_a_part_that_leaves_never_takes_the_id_of_a_rumour_that_lives() -> None:
+    # given a rumour that b once founded and has left, and which lives on
+    own = rumour_id("b")
+    before = pl.concat(
+        [
+            known("LLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER))),
+            claims(("z", "bins weekly rounds")).with_columns(rumour=pl.lit(own)),
+        ]
+    )
+    moves = gathered(before, claims(("e", WATER), day=1))
+    assert rumour_of(moves)["b"] == rumour_id(own)
+
+
+def test_what_a_person_took_out_is_never_grouped_with_that_rumour_again() -> None:
+    before = known("LM", claims(("a", LIBRARY), ("b", LIBRARY)))
+    ruled = Rulings({}, {}, {}, frozenset({("b", "L")}))
+    fresh = claims(("c", LIBRARY), day=1)
+    assert rumour_of(gathered(before, fresh))["b"] == "L"
+    assert "b" not in rumour_of(gathered(before, fresh, rulings=ruled))
+
+
+def test_what_a_person_merged_does_not_fall_apart() -> None:
+    before = known("LLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER)))
+    ruled = Rulings({}, {}, {"W": "L"}, frozenset())
+    moves = gathered(before, claims(("e", WATER), day=1), rulings=ruled)
+    assert rumour_of(moves) == {"e": "L"}
+
+
+def test_rumours_heard_last_are_compared_and_only_so_many(monkeypatch: object) -> None:
+    # given room for two known claims only
+    monkeypatch.setattr(module, "MOST_KNOWN_CLAIMS", 2)  # type: ignore[attr-defined]
+    before = pl.concat([known("L", claims(("a", LIBRARY))), known("WW", claims(("b", WATER), ("c", WATER), day=2))])
+    moves = gathered(before, claims(("d", LIBRARY), ("e", WATER), day=3))
+    assert rumour_of(moves) == {"d": rumour_id("d"), "e": "W"}
+
+
+def test_no_fresh_posts_move_nothing() -> None:
+    moves = gathered(known("L", claims(("a", LIBRARY))), claims(("b", LIBRARY)).clear())
+    assert moves.height == 0
+    assert dict(moves.schema) == MOVES
+
+
+TEXTS = (LIBRARY, BRANCH, BRIDGE, WATER, "tap water fine", "bins weekly rounds", "")
+
+
+@given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=7), st.randoms(use_true_random=False))
+def test_the_order_of_rows_has_no_say(texts: list[str], random: object) -> None:
+    before = known("LWW", claims(("a", LIBRARY), ("b", WATER), ("c", "tap water fine")))
+    fresh = claims(*((f"p{number}", text) for number, text in enumerate(texts)), day=1)
+    order = list(range(len(texts)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    assert gathered(before[[2, 0, 1]], fresh[order]).equals(gathered(before, fresh))
+
+
+@given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=7))
+def test_every_fresh_post_has_one_rumour_and_known_ones_only_move(texts: list[str]) -> None:
+    before = known("LWW", claims(("a", LIBRARY), ("b", WATER), ("c", "tap water fine")))
+    moves = gathered(before, claims(*((f"p{number}", text) for number, text in enumerate(texts)), day=1))
+    assert sorted(post for post in moves["post"] if post.startswith("p")) == [f"p{n}" for n in range(len(texts))]
+    assert moves["post"].is_unique().all()
+    moved = moves.filter(pl.col("moved_from").is_not_null())
+    assert (moved["rumour"] != moved["moved_from"]).all()
+    assert moves["similarity"].is_between(0, 1).all()

@@ -1,0 +1,207 @@
+"""A person's word on rumours: what the file may say, what is refused, and that it outlives every re-run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from barometer.classify.claims import rumour_id
+from barometer.classify.rulings import NO_RULINGS, RULINGS_FILE, read_rulings
+from barometer.classify.rumours import group_rumours
+from barometer.errors import BadConfiguration
+from barometer.night import Night
+from tests.classify.made import a_night_with_model, nights_later, put_claims, table
+
+HEADER = "rumour,decision,value,since,note\n"
+NIGHT = date(2026, 5, 9)
+LIBRARY = "They say the library on Mill Lane will close and be sold for flats"
+WATER = "Apparently the tap water round Beckside is contaminated with lead"
+
+
+def written(folder: Path, *lines: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / RULINGS_FILE).write_text(HEADER + "".join(f"{line}\n" for line in lines), "utf-8")
+    return folder
+
+
+def refusal(folder: Path, *lines: str) -> str:
+    with pytest.raises(BadConfiguration) as caught:
+        read_rulings(written(folder, *lines), NIGHT, evidence=frozenset({"library-2026"}))
+    return str(caught.value)
+
+
+def test_a_city_without_the_file_has_no_rulings(tmp_path: Path) -> None:
+    assert read_rulings(tmp_path, NIGHT) == NO_RULINGS
+
+
+def test_every_decision_is_read(tmp_path: Path) -> None:
+    found = read_rulings(
+        written(
+            tmp_path,
+            "aa,status,answered,2026-05-01,the council replied",
+            "aa,evidence,library-2026,2026-05-01,",
+            "aa,evidence,budget-2026,2026-05-02,",
+            "bb,merge,aa,2026-05-01,the same claim",
+            "aa,split,0f0f,2026-05-01,about another branch",
+        ),
+        NIGHT,
+    )
+    assert found.status == {"aa": "answered"}
+    assert found.evidence == {"aa": ["library-2026", "budget-2026"]}
+    assert found.into("bb") == "aa"
+    assert found.whole == {"aa"}
+    assert found.taken_out == {("0f0f", "aa")}
+
+
+def test_a_decision_holds_from_its_night_on(tmp_path: Path) -> None:
+    folder = written(tmp_path, "aa,status,assessed,2026-05-09,", "aa,status,answered,2026-05-12,")
+    assert read_rulings(folder, date(2026, 5, 8)).status == {}
+    assert read_rulings(folder, date(2026, 5, 9)).status == {"aa": "assessed"}
+    assert read_rulings(folder, date(2026, 5, 12)).status == {"aa": "answered"}
+
+
+def test_merges_lead_on(tmp_path: Path) -> None:
+    found = read_rulings(written(tmp_path, "cc,merge,bb,2026-05-01,", "bb,merge,aa,2026-05-01,"), NIGHT)
+    assert [found.into(rumour) for rumour in ("aa", "bb", "cc", "dd")] == ["aa", "aa", "aa", "dd"]
+    assert found.whole == {"aa"}
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    message = refusal(
+        tmp_path,
+        "XY,status,seen,2026-05-01,",
+        "aa,banish,x,2026-05-01,",
+        "aa,status,gone,2026-05-01,",
+        "aa,evidence,nothing-such,2026-05-01,",
+        "bb,merge,cc,2026-05-01,",
+        "bb,merge,dd,2026-05-01,",
+        "ee,merge,ee,2026-05-01,",
+        "ff,status,seen,2026-02-30,",
+        "ff,status,seen,soon,",
+        "aa,status,,2026-05-01,",
+    )
+    for part in (
+        "has 9 mistakes",
+        "column rumour, row 2 ('XY'): is written wrongly; copy the id from the table rumours",
+        "column decision, row 3 ('banish'): is not allowed; write one of status, evidence, merge, split",
+        "column value, row 11 (''): is empty",
+        "column since, row 10 ('soon'): is written wrongly; write the night as 2026-05-09",
+        "'2026-02-30' is no day of the calendar",
+        "'gone' is no status; write one of seen, assessed, answered, faded",
+        "evidence 'nothing-such' is not in the city's library",
+        "rumour bb: is merged into cc and dd; keep one of them",
+        "rumour ee: is merged, in the end, into itself",
+    ):
+        assert part in message
+
+
+def test_a_circle_of_merges_is_refused_at_any_length(tmp_path: Path) -> None:
+    message = refusal(
+        tmp_path,
+        "aa,merge,bb,2026-05-01,",
+        "bb,merge,cc,2026-05-01,",
+        "cc,merge,aa,2026-05-01,",
+        "dd,merge,aa,2026-05-01,",
+    )
+    assert message.count("in the end, into itself") == 3
+
+
+def test_a_wrong_header_is_refused(tmp_path: Path) -> None:
+    (tmp_path / RULINGS_FILE).write_text("rumour,decision\naa,status\n", "utf-8")
+    with pytest.raises(BadConfiguration, match="column value: is missing"):
+        read_rulings(tmp_path, NIGHT)
+
+
+# Over nights
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    plain = a_night_with_model(tmp_path)
+    return replace(plain, city=replace(plain.city, folder=tmp_path / "city"))
+
+
+def a_claim(post: str, text: str = LIBRARY) -> dict[str, object]:
+    return {"post": post, "text": text, "author": f"author of {post}", "area": "T1"}
+
+
+def members(night: Night) -> dict[str, str]:
+    """The rumour that holds for each post, after all nights."""
+    rows = table(night, "rumour_posts").sort("night").unique("post", keep="last", maintain_order=True)
+    return dict(rows.select("post", "rumour").iter_rows())
+
+
+def state(night: Night, rumour: str) -> dict[str, object]:
+    (found,) = table(night, "rumours").filter(night=night.night, rumour=rumour).to_dicts()
+    return found
+
+
+def test_a_person_sets_the_status_and_links_evidence(night: Night) -> None:
+    put_claims(night, a_claim("a"))
+    group_rumours(night)
+    assert (state(night, rumour_id("a"))["status"], state(night, rumour_id("a"))["status_by"]) == ("seen", "posts")
+    written(
+        night.city.folder,
+        f"{rumour_id('a')},status,answered,{night.night},",
+        f"{rumour_id('a')},evidence,library-2026,{night.night},",
+    )
+    group_rumours(night)
+    found = state(night, rumour_id("a"))
+    assert (found["status"], found["status_by"], found["evidence"]) == ("answered", "person", ["library-2026"])
+
+
+def test_a_person_merges_two_rumours_and_they_stay_one(night: Night) -> None:
+    # given two rumours, and the word that they are one from the next night on
+    put_claims(night, a_claim("a"), a_claim("b", WATER))
+    group_rumours(night)
+    second, third = nights_later(night, 1), nights_later(night, 2)
+    written(night.city.folder, f"{rumour_id('b')},merge,{rumour_id('a')},{second.night},")
+    group_rumours(second)
+    assert members(second) == {"a": rumour_id("a"), "b": rumour_id("a")}
+    moved = table(second, "rumour_posts").filter(night=second.night)
+    assert moved.select("post", "reason", "moved_from").rows() == [("b", "ruled", rumour_id("b"))]
+    # when the merged claim is repeated, then it joins the rumour it is part of now
+    put_claims(third, a_claim("c", WATER))
+    group_rumours(third)
+    assert members(third)["c"] == rumour_id("a")
+    assert state(third, rumour_id("a"))["posts"] == 3
+
+
+def test_a_person_takes_a_post_out_and_it_stays_out(night: Night) -> None:
+    put_claims(night, a_claim("a"), a_claim("b"))
+    group_rumours(night)
+    second, third = nights_later(night, 1), nights_later(night, 2)
+    written(night.city.folder, f"{rumour_id('a')},split,b,{second.night},")
+    group_rumours(second)
+    put_claims(third, a_claim("c"))
+    group_rumours(third)
+    found = members(third)
+    assert found["a"] == rumour_id("a")
+    assert found["b"] == rumour_id("b")
+
+
+def test_running_again_under_the_same_rulings_writes_nothing_new(night: Night) -> None:
+    put_claims(night, a_claim("a"), a_claim("b"), a_claim("c", WATER))
+    written(
+        night.city.folder,
+        f"{rumour_id('a')},split,b,{night.night},",
+        f"{rumour_id('c')},merge,{rumour_id('a')},{night.night},",
+    )
+    second = nights_later(night, 1)
+    for each in (night, second):
+        group_rumours(each)
+    before = night.lake.versions()
+    for each in (night, second):
+        group_rumours(each)
+    assert night.lake.versions() == before
+
+
+def test_a_broken_file_stops_the_step_before_anything_is_written(night: Night) -> None:
+    put_claims(night, a_claim("a"))
+    written(night.city.folder, "aa,banish,x,2026-05-01,")
+    with pytest.raises(BadConfiguration, match=RULINGS_FILE):
+        group_rumours(night)
+    assert table(night, "rumour_posts").is_empty()
