@@ -20,6 +20,7 @@ from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
 from barometer.classify.embed import Closeness, Embedder
 from barometer.classify.gather import MERGED, gather
 from barometer.classify.manifest import read_manifest
+from barometer.classify.model import PROMOTED, promoted_name
 from barometer.classify.rulings import Rulings, read_rulings
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
 from barometer.night import Night
@@ -38,7 +39,7 @@ RULED = "ruled"
 _DECIMALS = 9
 
 
-def group_rumours(night: Night, *, model: str = "linear", embedder: Embedder | None = None) -> Counts:
+def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | None = None) -> Counts:
     """Put the posts that carry or correct a claim into rumours, and write `rumour_posts` and `rumours` of the night.
 
     `rumour_posts` of a night holds the posts that joined on it and those that changed their rumour; `rumours` the
@@ -48,6 +49,7 @@ def group_rumours(night: Night, *, model: str = "linear", embedder: Embedder | N
 
     Raises `BadConfiguration` that lists every mistake of the city's `rumours.csv`.
     """
+    model = promoted_name(model, night.settings.models)
     with timed(night, STEP):
         rulings = read_rulings(night.city.folder, night.night)
         posts, earlier = _posts(night), _earlier(night)
