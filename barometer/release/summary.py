@@ -173,13 +173,12 @@ def _audit_sentences(audits: pl.DataFrame) -> list[str]:
     corrected = newest.filter(pl.col("method") != "uncorrected")
     if corrected.is_empty():
         return [f"Shares of voices are as a language model counted them, not corrected: {newest['reason'][0]}."]
-    drifting = corrected["is_drifting"].any()
-    agreement = corrected["agreement"].min()
+    agreement, audited = corrected.select(pl.col("agreement").min(), pl.col("audited").max()).row(0)
     agree = "" if agreement is None else f"; people who labelled the same posts agree with an alpha of {agreement:.2f}"
-    drift = " The model errs otherwise than it did before, so intervals are wider." if drifting else ""
+    drift = " The model errs otherwise than it did before, so intervals are wider."
     return [
-        f"Shares of voices are corrected for the language model's errors by {corrected['audited'].max():,} posts that "
-        f"people labelled{agree}.{drift}"
+        f"Shares of voices are corrected for the language model's errors by {audited:,} posts that people labelled{agree}."
+        + (drift if corrected["is_drifting"].any() else "")
     ]
 
 
