@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import null_space
+from scipy.linalg import svd
 
 MINIMUM_PERSONS = 10
 ROUNDING_BASE = 5
@@ -170,5 +170,8 @@ def _fixed(relations: Sequence[Mapping[str, int]]) -> set[str]:
     if not unknowns:
         return set()
     matrix = np.array([[relation.get(name, 0) for name in unknowns] for relation in relations], dtype=float)
-    freedom = null_space(matrix)
-    return {name for name, row in zip(unknowns, freedom, strict=True) if not np.any(np.abs(row) > _IS_FIXED_BELOW)}
+    _, size, rows = svd(matrix, full_matrices=False)
+    spanned = rows[size > size.max() * max(matrix.shape) * np.finfo(float).eps]
+    # An unknown is fixed where its own axis lies in the span of the relations: then its projection has length one.
+    outside = 1.0 - (spanned**2).sum(axis=0)
+    return {name for name, left in zip(unknowns, outside, strict=True) if left < _IS_FIXED_BELOW}

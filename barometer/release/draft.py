@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from barometer.ledger import passed_through, record, timed
 from barometer.night import Night
 from barometer.release.content import Content, collect_content
@@ -32,7 +34,8 @@ def draft_release(night: Night) -> Path:
     The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the
     release would be unsafe (see `collect_content`).
     """
-    with timed(night, STEP, "draft"):
+    # Many small matrices: threads of linear algebra would only wait for each other.
+    with timed(night, STEP, "draft"), threadpool_limits(limits=1):
         content = collect_content(night)
         target = draft_folder(night)
         staged = fresh_folder(target.parent / _STAGING)

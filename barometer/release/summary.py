@@ -177,8 +177,8 @@ def _audit_sentences(audits: pl.DataFrame) -> list[str]:
     agree = "" if agreement is None else f"; people who labelled the same posts agree with an alpha of {agreement:.2f}"
     drift = " The model errs otherwise than it did before, so intervals are wider."
     return [
-        f"Shares of voices are corrected for the language model's errors by {audited:,} posts that people labelled{agree}."
-        + (drift if corrected["is_drifting"].any() else "")
+        f"Shares of voices are corrected for the language model's errors by {audited:,} posts that people "
+        f"labelled{agree}." + (drift if corrected["is_drifting"].any() else "")
     ]
 
 

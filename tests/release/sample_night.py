@@ -191,7 +191,18 @@ def _coverage_row(row: dict[str, Any], signal: str, group: str, voices: int) -> 
 def invented_rumours(night: Night) -> pl.DataFrame:
     """Two claims: one that enough people carry, one that too few do."""
     first, last = datetime(2026, 4, 2, tzinfo=UTC), datetime(2026, 5, 8, tzinfo=UTC)
-    common = {"night": night.night, "first_seen": first, "last_seen": last, "areas": 6, "synthetic": True}
+    common = {
+        "night": night.night,
+        "first_seen": first,
+        "last_seen": last,
+        "areas": 6,
+        "neighbourhoods": [],
+        "status_by": "posts",
+        "evidence": [],
+        "share_corrected": 0.1,
+        "spread_rate": 1.5,
+        "synthetic": True,
+    }
     claims = [
         {
             "rumour": "aa",
