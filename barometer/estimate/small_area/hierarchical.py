@@ -97,7 +97,9 @@ def _posterior(areas: Areas, mode: Optimum) -> _Posterior:
 def _range(areas: Areas, mode: Optimum, base: float) -> tuple[float, float]:
     """Where the posterior density of x is not negligible."""
     centre, lowest = float(np.log(mode.theta[0] + base)), float(np.log(base))
-    spread = 1 / np.sqrt(float(mode.evaluation.information[0, 0])) / (mode.theta[0] + base)
+    # Of variances a trillion times apart the information may be lost to rounding; then 1, which is wide in x, will do.
+    information = float(mode.evaluation.information[0, 0]) * (mode.theta[0] + base) ** 2
+    spread = 1 / np.sqrt(max(information, 1.0))
 
     def density(x: float) -> float:
         return profile_value(areas, max(float(np.exp(x)) - base, 0.0), "reml") + x
@@ -165,7 +167,7 @@ def _assemble(
         sigma2=float(sigma2),
         eblup=at_mode.eblup[0] + away,
         mse=mse - away**2,
-        gamma=gamma,
+        gamma=np.clip(gamma, 0, 1),
         coefficients=at_mode.coefficients[0] + apart,
         covariance=covariance - np.outer(apart, apart),
     )

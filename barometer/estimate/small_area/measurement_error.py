@@ -171,7 +171,7 @@ def _predict(areas: Areas, errors: Array, solved: _Solved) -> _Predicted:
     return _Predicted(synthetic + gamma * (direct - synthetic), leading, gamma, covariate_variance, synthetic)
 
 
-def _jackknife(areas: Areas, errors: Array, whole: _Predicted, left_out: _Solved) -> _Jackknife:
+def _jackknife(areas: Areas, errors: Array, whole: _Predicted, sigma2: float, left_out: _Solved) -> _Jackknife:
     sampled = len(left_out.sigma2)
     share = (sampled - 1) / sampled
     bias, spread = np.zeros(len(areas.y)), np.zeros(len(areas.y))
@@ -184,13 +184,13 @@ def _jackknife(areas: Areas, errors: Array, whole: _Predicted, left_out: _Solved
     corrected = whole.leading[0] - bias
     mse = np.where(corrected > 0, corrected, whole.leading[0]) + spread
     away = left_out.coefficients - left_out.coefficients.mean(axis=0)
-    return _Jackknife(np.maximum(mse, _known_error(areas, errors, whole)), share * away.T @ away)
+    return _Jackknife(np.maximum(mse, _known_error(areas, errors, whole, sigma2)), share * away.T @ away)
 
 
-def _known_error(areas: Areas, errors: Array, whole: _Predicted) -> Array:
+def _known_error(areas: Areas, errors: Array, whole: _Predicted, sigma2: float) -> Array:
     """The error were sigma2 known: of the prediction, and of coefficients by the modified least squares' own matrix."""
     sampled = areas.is_sampled
-    total = areas.variance[sampled] / (1 - whole.gamma[0][sampled])
+    total = (areas.variance + sigma2 + whole.covariate_variance[0])[sampled]
     basis = areas.sampled_basis
     normal = (basis / total[:, np.newaxis]).T @ basis - np.einsum("m,mpq->pq", 1 / total, errors[sampled])
     leverage = ((areas.basis @ np.linalg.inv(normal)) * areas.basis).sum(axis=1)
@@ -199,7 +199,7 @@ def _known_error(areas: Areas, errors: Array, whole: _Predicted) -> Array:
 
 def _fit(areas: Areas, errors: Array, solved: _Solved, left_out: _Solved) -> MeasurementErrorFit:
     predicted = _predict(areas, errors, solved)
-    jackknife = _jackknife(areas, errors, predicted, left_out)
+    jackknife = _jackknife(areas, errors, predicted, float(solved.sigma2[0]), left_out)
     covariance = areas.coefficient_covariance(jackknife.covariance)
     synthetic, sampled = predicted.synthetic[0], areas.is_sampled
     total = areas.variance + solved.sigma2[0] + predicted.covariate_variance[0]

@@ -127,11 +127,12 @@ def predict(areas: Areas, fitted: Fitted, optimum: Optimum, method: Likelihood) 
     weights = across @ fitted.inverse
     eblup = areas.basis @ fitted.coefficients + weights @ fitted.residual
     gamma = np.zeros(len(areas.y))
-    gamma[sampled] = np.diag(weights[sampled])
+    gamma[sampled] = np.clip(1 - areas.sampled_variance * np.diag(fitted.inverse), 0, 1)
     contrast = np.eye(len(areas.y))
     contrast[:, sampled] -= weights
     left_over = areas.basis - weights @ areas.sampled_basis
-    effects = np.diag(covariance) - (weights * across).sum(axis=1)
+    # As a sum of squares, which rounding cannot make negative: var(v_d - weights v_s) + weights^2 variance.
+    effects = ((contrast @ covariance) * contrast).sum(axis=1) + weights**2 @ areas.sampled_variance
     coefficients = ((left_over @ fitted.covariance) * left_over).sum(axis=1)
     estimation = np.maximum(_estimation_error(areas, fitted, optimum, contrast, method), 0.0)
     return Prediction(eblup, gamma, effects + coefficients + estimation)

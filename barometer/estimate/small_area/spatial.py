@@ -106,20 +106,23 @@ class Autoregression:
 def sparse_value(areas: Areas, structure: Autoregression, theta: Array, method: Likelihood) -> float:
     """Profile (restricted) log-likelihood up to a constant, by sparse factorisation: no (m, m) matrix is formed.
 
-    With Q = C / sigma2 + Psi^-1, C = (I - rho W)'(I - rho W) and Psi^-1 zero where not sampled, Sigma^-1 of the sampled
-    rows is Psi^-1 - Psi^-1 Q^-1 Psi^-1 and |Sigma| = |Psi| |Q| / |C / sigma2|.
+    With Q = C / sigma2 + Psi^-1, C = (I - rho W)'(I - rho W) and Psi^-1 zero where not sampled, the effects predicted
+    from data D are V = Q^-1 Psi^-1 D, so that D' Sigma^-1 D = (D - V)' Psi^-1 (D - V) + V' C V / sigma2, and
+    |Sigma| = |Psi| |Q| / |C / sigma2|.
     """
     sigma2, rho = theta
     precision = np.where(areas.is_sampled, 1 / areas.variance, 0.0)
     y, basis = np.where(areas.is_sampled, areas.y, 0.0), areas.basis * areas.is_sampled[:, np.newaxis]
-    data = np.column_stack([basis, y]) * precision[:, np.newaxis]
-    cross = data.T @ np.column_stack([basis, y])
+    data = np.column_stack([basis, y])
+    weighted = precision[:, np.newaxis] * data
+    cross = data.T @ weighted
     log_determinant = -np.log(precision[areas.is_sampled]).sum()
     if sigma2 > 0:
         root = structure.root(float(rho))
-        system = sparse.csc_array(root.T @ root / sigma2 + sparse.diags_array(precision))
-        factor = sparse_linalg.splu(system)
-        cross = cross - data.T @ factor.solve(data)
+        factor = sparse_linalg.splu(sparse.csc_array(root.T @ root / sigma2 + sparse.diags_array(precision)))
+        effects = factor.solve(weighted)
+        left_over, moved = np.sqrt(precision)[:, np.newaxis] * (data - effects), root @ effects / np.sqrt(sigma2)
+        cross = left_over.T @ left_over + moved.T @ moved
         log_determinant += _log_diagonal(factor) - 2 * _log_diagonal(sparse_linalg.splu(root))
         log_determinant += len(precision) * np.log(sigma2)
     return _profile(cross, float(log_determinant), method)

@@ -36,6 +36,10 @@ ANYTHING = st.one_of(
 MOSTLY_SOUND = st.one_of(st.floats(0.01, 10), st.floats(0.01, 10), st.floats(0.01, 10), ANYTHING)
 
 
+# The same examples every time: numbers this odd were sought further afield by hand, 1,500 a model.
+FIXED = settings(derandomize=True)
+
+
 def vectors(length: int, elements: st.SearchStrategy[float] = ANYTHING) -> st.SearchStrategy[Array]:
     return arrays.arrays(np.float64, length, elements=elements)
 
@@ -51,7 +55,7 @@ def outcome(work: Callable[[], Any]) -> Any:
 
 
 def sound_or_refused(fit: Callable[[], SmallAreaFit]) -> None:
-    """Finite estimates with errors above 0 and weights within 0..1, or `CannotEstimate` in one line."""
+    """Finite estimates with errors and weights within 0..1, or `CannotEstimate` in one line."""
     found = outcome(fit)
     if isinstance(found, str):
         assert found
@@ -63,7 +67,7 @@ def sound_or_refused(fit: Callable[[], SmallAreaFit]) -> None:
 def assert_sound(found: SmallAreaFit) -> None:
     for values in (found.eblup, found.mse, found.gamma, found.synthetic, found.beta, found.beta_se):
         assert np.isfinite(values).all()
-    assert (found.mse > 0).all()
+    assert (found.mse >= 0).all()  # 0 where x is 0 throughout and no area differs from the line
     assert ((found.gamma >= 0) & (found.gamma <= 1)).all()
     assert found.sigma2 >= 0
     assert np.isfinite([found.loglik, found.aic, found.bic]).all()
@@ -71,22 +75,26 @@ def assert_sound(found: SmallAreaFit) -> None:
 
 class TestNumbersOfAnyKind:
     @pytest.mark.parametrize("method", ["reml", "ml", "fh"])
+    @FIXED
     @given(data=st.data(), areas=st.integers(1, 8), covariates=st.integers(1, 3))
     def test_fay_herriot(self, method: Method, data: st.DataObject, areas: int, covariates: int) -> None:
         y, variance = data.draw(vectors(areas, MOSTLY_SOUND)), data.draw(vectors(areas, MOSTLY_SOUND))
         design = data.draw(arrays.arrays(np.float64, (areas, covariates), elements=MOSTLY_SOUND))
         sound_or_refused(lambda: fay_herriot(y, design, variance, method=method))  # type: ignore[arg-type]
 
+    @FIXED
     @given(data=st.data(), areas=st.integers(1, 8))
     def test_hierarchical(self, data: st.DataObject, areas: int) -> None:
         y, variance = data.draw(vectors(areas, MOSTLY_SOUND)), data.draw(vectors(areas, MOSTLY_SOUND))
         sound_or_refused(lambda: hierarchical_fay_herriot(y, np.ones((areas, 1)), variance))
 
+    @FIXED
     @given(data=st.data(), areas=st.integers(3, 8))
     def test_spatial(self, data: st.DataObject, areas: int) -> None:
         y, variance = data.draw(vectors(areas, MOSTLY_SOUND)), data.draw(vectors(areas, MOSTLY_SOUND))
         sound_or_refused(lambda: spatial_fay_herriot(y, np.ones((areas, 1)), variance, ring(areas)))
 
+    @FIXED
     @given(data=st.data(), areas=st.integers(3, 8))
     def test_measurement_error(self, data: st.DataObject, areas: int) -> None:
         y, variance = data.draw(vectors(areas, MOSTLY_SOUND)), data.draw(vectors(areas, MOSTLY_SOUND))
@@ -95,6 +103,7 @@ class TestNumbersOfAnyKind:
         sound_or_refused(lambda: measurement_error_fay_herriot(y, design, variance, errors))
 
     @pytest.mark.parametrize("transform", ["logit", "arcsine"])
+    @FIXED
     @given(data=st.data(), areas=st.integers(1, 8))
     def test_shares(self, transform: Any, data: st.DataObject, areas: int) -> None:
         shares = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, np.nan]))
@@ -107,11 +116,13 @@ class TestNumbersOfAnyKind:
             assert ((fit.lower >= 0) & (fit.lower <= fit.upper) & (fit.upper <= 1)).all()
             assert ((fit.share >= 0) & (fit.share <= 1)).all()
 
+    @FIXED
     @given(arrays.arrays(np.float64, (6, 4), elements=MOSTLY_SOUND), st.integers(0, 5))
     def test_components(self, candidates: Array, at_most: int) -> None:
         design = outcome(lambda: principal_components(candidates, at_most=at_most))
         assert "missing" in design if isinstance(design, str) else np.isfinite(design).all()
 
+    @FIXED
     @given(arrays.arrays(np.float64, (6, 3), elements=MOSTLY_SOUND))
     def test_choice(self, candidates: Array) -> None:
         made = make_areas(areas=6)
