@@ -18,6 +18,7 @@ from barometer.city import City
 from barometer.classify.alike import look_around
 from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
 from barometer.classify.embed import Closeness, Embedder
+from barometer.classify.evidence import read_library
 from barometer.classify.gather import MERGED, gather
 from barometer.classify.manifest import read_manifest
 from barometer.classify.model import PROMOTED, promoted_name
@@ -47,11 +48,12 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
     began. Synthetic and real posts never share a rumour. `embedder` tells what texts are alike; without one, the city's
     own words do.
 
-    Raises `BadConfiguration` that lists every mistake of the city's `rumours.csv`.
+    Raises `BadConfiguration` that lists every mistake of the city's `rumours.csv`, or of its evidence library.
     """
     model = promoted_name(model, night.settings.models)
     with timed(night, STEP):
-        rulings = read_rulings(night.city.folder, night.night)
+        known_evidence = frozenset(read_library(night.city.folder)["id"])
+        rulings = read_rulings(night.city.folder, night.night, evidence=known_evidence)
         posts, earlier = _posts(night), _earlier(night)
         ruled = _ruled(earlier, rulings)
         claims = posts.join(_claims(night, model), on="post").join(earlier.select("post"), on="post", how="anti")

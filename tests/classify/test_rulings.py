@@ -143,6 +143,13 @@ def test_a_person_sets_the_status_and_links_evidence(night: Night) -> None:
     put_claims(night, a_claim("a"))
     group_rumours(night)
     assert (state(night, rumour_id("a"))["status"], state(night, rumour_id("a"))["status_by"]) == ("seen", "posts")
+    library = night.city.folder / "evidence"
+    library.mkdir(parents=True)
+    (library / "claims.csv").write_text(
+        "id,claim,title,verdict,source,link,published\n"
+        "library-2026,It will close,,false,A council,https://example.org/a,2026-05-01\n",
+        "utf-8",
+    )
     written(
         night.city.folder,
         f"{rumour_id('a')},status,answered,{night.night},",
@@ -151,6 +158,13 @@ def test_a_person_sets_the_status_and_links_evidence(night: Night) -> None:
     group_rumours(night)
     found = state(night, rumour_id("a"))
     assert (found["status"], found["status_by"], found["evidence"]) == ("answered", "person", ["library-2026"])
+
+
+def test_evidence_that_the_library_does_not_have_stops_the_step(night: Night) -> None:
+    put_claims(night, a_claim("a"))
+    written(night.city.folder, f"{rumour_id('a')},evidence,nothing-such,{night.night},")
+    with pytest.raises(BadConfiguration, match="'nothing-such' is not in the city's library"):
+        group_rumours(night)
 
 
 def test_a_person_merges_two_rumours_and_they_stay_one(night: Night) -> None:
