@@ -77,7 +77,7 @@ class TestIndependentFits:
         model = fit_raters(rated.ratings)
         value, error = _by_the_book(model, area=2, period=1)
         fit = model._best
-        found, variance = fit.predict(np.eye(1), np.array([2]), np.array([1]))
+        found, variance = fit.predict(np.array([2]), np.array([1]))
         assert found[0] == pytest.approx(value, abs=1e-8)
         assert np.sqrt(variance[0]) == pytest.approx(error, abs=1e-8)
 
@@ -116,7 +116,7 @@ def _by_the_book(model: RaterModel, *, area: int, period: int) -> tuple[float, f
 @pytest.fixture(scope="module")
 def known_cities() -> list[tuple[Rated, RaterModel]]:
     rng = np.random.default_rng(20260509)
-    several = [compact(rated_city(rng)) for _ in range(45)]
+    several = [compact(rated_city(rng)) for _ in range(30)]
     return [(one, fit_raters(one.ratings)) for one in several]
 
 
@@ -129,7 +129,7 @@ class TestKnownCities:
         self, known_cities: list[tuple[Rated, RaterModel]]
     ) -> None:
         hits = np.concatenate([self._hits(rated, model) for rated, model in known_cities])
-        assert len(hits) > 2500
+        assert len(hits) > 1500
         assert 0.935 < hits.mean() < 0.965
 
     @staticmethod
@@ -163,7 +163,7 @@ class TestConsistency:
         # given half the raters five times as erratic as the others
         rng = np.random.default_rng(8)
         gains = []
-        for _ in range(12):
+        for _ in range(8):
             rated = compact(rated_city(rng, is_steady=(0.3, 1.8), each=6))
             errors = []
             for fit in (fit_raters, fit_consistent_raters):
@@ -175,7 +175,7 @@ class TestConsistency:
 
     def test_intervals_still_hold(self) -> None:
         rng = np.random.default_rng(9)
-        cities = [compact(rated_city(rng, is_steady=(0.6, 1.8))) for _ in range(40)]
+        cities = [compact(rated_city(rng, is_steady=(0.6, 1.8))) for _ in range(20)]
         hits = [TestKnownCities._hits(one, fit_consistent_raters(one.ratings)) for one in cities]
         assert 0.925 < np.concatenate(hits).mean() < 0.965
 
@@ -235,8 +235,8 @@ class TestProperties:
         # given the variances known; averaged over plausible ones, a far-off area may be less certain than the mean
         fit = fit_raters(ratings)._best
         area, period = np.unique(np.column_stack([ratings.area, ratings.period]), axis=0).T
-        rated = fit.predict(np.eye(len(area)), area, period)[1]
-        unrated = fit.predict(np.eye(len(area)), np.full(len(area), -1), period)[1]
+        rated = fit.predict(area, period)[1]
+        unrated = fit.predict(np.full(len(area), -1), period)[1]
         assert (unrated >= rated - 1e-9).all()
 
 
