@@ -15,7 +15,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import gammaln
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from barometer.errors import BarometerError
 from barometer.estimate.crossing import Codes, largest_crossing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from barometer.estimate.raters import RaterModel, Ratings, RatingsTooFew, Scores, fit_consistent_raters, fit_raters
+from barometer.estimate.raters import (
+    RaterModel,
+    Ratings,
+    RatingsTooFew,
+    Scores,
+    _solve,
+    fit_consistent_raters,
+    fit_raters,
+)
 from tests.estimate.rated import PENICILLIN, Rated, as_ratings, compact, rated_city, table_of
 
 
@@ -156,6 +165,31 @@ class TestKnownCities:
             of_means.append(raw - rated.truth[area, period])
         rmse = [np.sqrt(np.mean(np.concatenate(errors) ** 2)) for errors in (of_scores, of_means)]
         assert rmse[0] < 0.65 * rmse[1]
+
+
+class TestTheTop:
+    """The likelihood has flat valleys and edges at which a search by slope alone stops short."""
+
+    @pytest.mark.parametrize(("seed", "is_shuffled"), [(37, False), (38, True)])
+    def test_small_cities_at_whose_edge_a_search_stuck(self, seed: int, is_shuffled: bool) -> None:
+        rng = np.random.default_rng(seed)
+        areas, raters, periods = (int(rng.integers(low, high)) for low, high in ((6, 13), (8, 15), (1, 4)))
+        r = compact(rated_city(rng, areas=areas, raters=raters, periods=periods)).ratings
+        order, names = rng.permutation(len(r.rating)), rng.permutation(r.levels[2])
+        shuffled = as_ratings(r.rating[order], r.area[order], names[r.rater[order]], r.period[order])
+        self._is_top(fit_raters(shuffled if is_shuffled else r), np.linspace(0, 2, 13))
+
+    def test_known_cities(self, known_cities: list[tuple[Rated, RaterModel]]) -> None:
+        for _, model in known_cities:
+            self._is_top(model, np.array([0.0, 0.3, 0.8, 1.2, 2.0]))
+
+    @staticmethod
+    def _is_top(model: RaterModel, deviations: np.ndarray) -> None:
+        """None on a wide grid of standard deviations is likelier."""
+        sums, free = model._best.sums, model._free
+        axes = [deviations if is_free else np.zeros(1) for is_free in free]
+        others = [_solve(sums, np.array(point)).deviance for point in itertools.product(*axes)]
+        assert model.deviance <= min(others) + 1e-6
 
 
 class TestConsistency:
