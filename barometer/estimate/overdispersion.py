@@ -15,6 +15,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import gammaln
+from threadpoolctl import threadpool_limits
 
 from barometer.errors import BarometerError
 from barometer.estimate.crossing import Codes, largest_crossing
@@ -216,7 +217,9 @@ def _one_geography(units: pl.DataFrame, nuisances: Sequence[str]) -> pl.DataFram
     used = [name for name in nuisances if _crosses(seen, name)]
     counted, columns = _counted(seen, used)
     try:
-        model = fit_negative_binomial(counted)
+        # Matrices this small gain nothing from several threads, which on a busy machine wait for one another.
+        with threadpool_limits(limits=1, user_api="blas"):
+            model = fit_negative_binomial(counted)
     except NotConverged:
         return usual
     return _replaced(usual, model, counted, _hours(units, columns, model, counted))

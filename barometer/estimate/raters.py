@@ -5,13 +5,14 @@ rating = mean of the period + area + severity of the rater + area in that period
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import brentq, minimize
 from scipy.sparse import csr_array
 from scipy.special import digamma, polygamma
@@ -24,15 +25,22 @@ from barometer.estimate.intervals import Array
 # the last bits of sums run in parallel never reach a published number.
 _DECIMALS = 4
 _LARGEST = 100.0
-_TOLERANCE = 1e-13
+# Where the search for the variances begins, relative to the error's.
+_START = 0.25
+_STEP = 0.1
+_MOST_STEPS = 2000
+_TOLERANCE_OF_RELATIVE = 1e-5
+_TOLERANCE = 1e-7
 # Ratings without any error at all would have endless weight; scale points squared.
 _NO_ERROR = 1e-12
 # Share of a contrast's information below which the model has explained it but for rounding.
 _EXPLAINED = 1e-8
 # Variances are plausible while the deviance is within so much of its lowest (a 99 % range of one of them).
 _PLAUSIBLE_EXCESS = 6.63
-_NODES = 5
+_NODES = 4
 _GRID_PRECISION = 1e-4
+# Corners of the grid so much less likely than its top change no digit that is shown.
+_NEGLIGIBLE = 1e-3
 # A rater at most so many times steadier, or less steady, than the usual one: a few ratings cannot show more.
 _MOST_UNUSUAL = 3.0
 # Precisions are believed half-way (on the log scale): taken in full, intervals that hold 94 to 95 % of true scores came
@@ -101,7 +109,7 @@ class _Sums:
         self.in_cell = csr_array((np.ones(n), (self.cell, np.arange(n))), shape=(len(self.cells), n))
         weighted = csr_array(self.design.multiply(w[:, None]))
         self.cross = (self.design.T @ weighted).toarray()
-        self.by_cell = (self.in_cell @ weighted).toarray()
+        self.by_cell = csr_array(self.in_cell @ weighted)
         self.cross_y, self.y_by_cell = weighted.T @ y, self.in_cell @ (w * y)
         self.weight_by_cell = np.bincount(self.cell, weights=w, minlength=len(self.cells))
         self.yy, self.log_weight = float(w @ y**2), float(np.log(w).sum())
@@ -136,8 +144,8 @@ class _Fit:
         """Predicted effect of each rated area and period, in the order of `sums.cells`."""
         return np.asarray(self.shrink * (self.sums.y_by_cell - self.sums.by_cell @ self.solution))
 
-    def predict(self, combine: Array, area: Codes, period: Codes) -> tuple[Array, Array]:
-        """Value and prediction error variance of `combine` (m, k) times the scores of `area` and `period` (k,)."""
+    def predict(self, area: Codes, period: Codes, weight: Array | None = None) -> tuple[Array, Array]:
+        """Values and prediction error variances of the scores of `area` and `period` (k,), or of their weighted sum."""
         sums, (of_area, _, of_period) = self.sums, self.relative**2
         cell, is_rated = sums.cells_of(area, period)
         shrink = np.where(is_rated, self.shrink[cell], 0.0)
@@ -146,9 +154,11 @@ class _Fit:
         known[np.arange(len(area)), sums.n_fixed + area] += area >= 0
         value = known @ self.solution + np.where(is_rated, self.area_period[cell], 0.0)
         own = of_period * (1 - shrink * sums.weight_by_cell[cell]) + np.where(area < 0, of_area, 0.0)
-        rows = combine @ (known - shrink[:, None] * sums.by_cell[cell]) * self.scale
-        shared = (rows * cho_solve(self.factor, rows.T).T).sum(axis=1)
-        return combine @ value, (shared + combine**2 @ own) * self.error_variance
+        rows = (known - shrink[:, None] * sums.by_cell[cell].toarray()) * self.scale
+        if weight is not None:
+            value, rows, own = weight[None] @ value, weight[None] @ rows, weight[None] ** 2 @ own
+        shared = (solve_triangular(self.factor[0], rows.T, lower=True) ** 2).sum(axis=0)
+        return value, (shared + own) * self.error_variance
 
 
 def _solve(sums: _Sums, relative: Array) -> _Fit:
@@ -160,7 +170,8 @@ def _solve(sums: _Sums, relative: Array) -> _Fit:
     theta = relative[2] ** 2
     shrink = theta / (1 + theta * sums.weight_by_cell)
     scale = np.repeat([1.0, relative[0], relative[1]], [sums.n_fixed, sums.n_areas, sums.n_raters])
-    matrix = (sums.cross - sums.by_cell.T @ (shrink[:, None] * sums.by_cell)) * np.outer(scale, scale)
+    within = sums.by_cell.T @ csr_array(sums.by_cell.multiply(shrink[:, None]))
+    matrix = (sums.cross - within.toarray()) * np.outer(scale, scale)
     matrix[np.diag_indices(sums.size)] += np.arange(sums.size) >= sums.n_fixed
     right = scale * (sums.cross_y - sums.by_cell.T @ (shrink * sums.y_by_cell))
     lower = cholesky(matrix, lower=True)
@@ -174,13 +185,9 @@ def _solve(sums: _Sums, relative: Array) -> _Fit:
 
 @dataclass(frozen=True)
 class RaterModel:
-    """A fitted model of ratings. Severities stay inside; only areas have scores.
-
-    `converged`: the likelihood's top was found.
-    """
+    """A fitted model of ratings. Severities stay inside; only areas have scores."""
 
     ratings: Ratings
-    converged: bool
     _best: _Fit
     _free: npt.NDArray[np.bool_]
 
@@ -215,16 +222,16 @@ class RaterModel:
         The error allows for the other effects (Henderson 1975) and the variances being estimated too. An area without
         ratings, code -1, gets the period's mean with the whole variance between areas.
         """
-        return self._predict(np.eye(len(area)), area, period)
+        return self._predict(area, period)
 
     def weighted_score(self, area: Codes, period: Codes, weight: Array) -> Scores:
         """The mean of the scores (k,), weighted, as arrays of length 1 with the error of that mean."""
-        return self._predict((weight / weight.sum())[None, :], area, period)
+        return self._predict(area, period, weight / weight.sum())
 
-    def _predict(self, combine: Array, area: Codes, period: Codes) -> Scores:
+    def _predict(self, area: Codes, period: Codes, weight: Array | None = None) -> Scores:
         """Law of total variance over the plausible fits."""
         shares = np.array([share for share, _ in self._plausible])
-        parts = [fit.predict(combine, area, period) for _, fit in self._plausible]
+        parts = [fit.predict(area, period, weight) for _, fit in self._plausible]
         values, variances = (np.array(part) for part in zip(*parts, strict=True))
         value = shares @ values
         return Scores(value, np.sqrt(shares @ (variances + (values - value) ** 2)))
@@ -274,9 +281,8 @@ class RaterModel:
         """
         fit, sums, weight = self._best, self._best.sums, self.ratings.weight
         shrink = fit.shrink[sums.cell]
-        rows = sums.design.toarray() - (fit.shrink[:, None] * sums.by_cell)[sums.cell]
-        rows = rows * fit.scale
-        explained = (rows * cho_solve(fit.factor, rows.T).T).sum(axis=1)
+        rows = (sums.design.toarray() - shrink[:, None] * sums.by_cell[sums.cell].toarray()) * fit.scale
+        explained = (solve_triangular(fit.factor[0], rows.T, lower=True) ** 2).sum(axis=0)
         return np.asarray(1 - weight * shrink - weight * explained)
 
 
@@ -284,7 +290,7 @@ def fit_raters(ratings: Ratings) -> RaterModel:
     """Variance components by restricted maximum likelihood (Patterson & Thompson 1971) and everything they imply.
 
     Area x period is left out where it cannot be told from area (one period) or from error (no area rated twice in a
-    period). Raises `RatingsTooFew` where no rating is left over to estimate an error from.
+    period). Raises `RatingsTooFew` where no rating is left over to estimate an error from, or nothing converges.
     """
     sums = _Sums(ratings)
     if sums.n - sums.n_fixed < 2 or np.ptp(ratings.rating) == 0:
@@ -292,21 +298,37 @@ def fit_raters(ratings: Ratings) -> RaterModel:
     has_area_period = sums.n_periods > 1 and sums.n > len(sums.cells)
     free = np.array([sums.n_areas > 1, sums.n_raters > 1, has_area_period])
 
-    start: Array = np.full(int(free.sum()), 0.5)
-    bounds = [(0.0, _LARGEST)] * int(free.sum())
+    relative = _likeliest(lambda some: _solve(sums, _spread(some, free)).deviance, int(free.sum()))
+    return RaterModel(ratings, _solve(sums, _spread(np.round(relative, _DECIMALS), free)), free)
 
-    def deviance(some: Array) -> float:
-        return _solve(sums, _spread(some, free)).deviance
 
+def _likeliest(deviance: Callable[[Array], float], size: int) -> Array:
+    """The standard deviations (size,) of least deviance. Raises `RatingsTooFew` where none is found.
+
+    First by slope, as variances: at a standard deviation of 0 the slope is always 0, and a search that came there would
+    stay. Then by simplex, which needs no slope and goes on where the first stopped short in a flat valley.
+    """
+
+    def of_variances(x: Array) -> float:
+        return deviance(np.sqrt(x))
+
+    def of_deviations(x: Array) -> float:
+        return deviance(np.minimum(np.abs(x), _LARGEST))
+
+    bounds = [(0.0, _LARGEST**2)] * size
+    start: Array = np.full(size, _START)
+    slope = minimize(of_variances, start, method="L-BFGS-B", bounds=bounds, tol=_TOLERANCE)
+    centre: Array = np.sqrt(slope.x)
+    simplex: Array = np.vstack([centre, centre + _STEP * np.eye(size)])
     found = minimize(
-        deviance,
-        start,
-        method="L-BFGS-B",
-        jac="3-point",
-        bounds=bounds,
-        tol=_TOLERANCE,
+        of_deviations,
+        centre,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": _TOLERANCE_OF_RELATIVE, "fatol": 1e-8, "maxiter": _MOST_STEPS},
     )
-    return RaterModel(ratings, bool(found.success), _solve(sums, _spread(np.round(found.x, _DECIMALS), free)), free)
+    if not found.success:
+        raise RatingsTooFew(f"no likeliest variances found in {_MOST_STEPS} steps: {found.message}")
+    return np.asarray(np.minimum(np.abs(found.x), _LARGEST), dtype=np.float64)
 
 
 def _spread(some: Array, free: npt.NDArray[np.bool_]) -> Array:
@@ -325,7 +347,9 @@ def _plausible(best: _Fit, free: npt.NDArray[np.bool_]) -> tuple[tuple[float, _F
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(free))
     fits = [_solve(best.sums, point) for point in points]
     shares = np.exp([(best.deviance - fit.deviance) / 2 for fit in fits])
-    return tuple(zip((shares / shares.sum()).tolist(), fits, strict=True))
+    kept = shares > _NEGLIGIBLE * shares.max()
+    chosen = [fit for fit, is_kept in zip(fits, kept, strict=True) if is_kept]
+    return tuple(zip((shares[kept] / shares[kept].sum()).tolist(), chosen, strict=True))
 
 
 def _axis(best: _Fit, at: int) -> Array:

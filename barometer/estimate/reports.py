@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from barometer.city import City
 from barometer.estimate.cells import (
@@ -108,11 +109,13 @@ def _modelled(rescaled: pl.DataFrame, city: City, indicator: Indicator) -> pl.Da
     crossed = _crossed(rescaled, city)
     if crossed.is_empty():
         return pl.DataFrame(schema=_SCORE_SCHEMA)
-    try:
-        model = _fitted(crossed)
-    except RatingsTooFew:
-        return pl.DataFrame(schema=_SCORE_SCHEMA)
-    return pl.concat([_area_scores(model, crossed, city), _city_scores(model, crossed, city)])
+    # Matrices this small gain nothing from several threads, which on a busy machine wait for one another for minutes.
+    with threadpool_limits(limits=1, user_api="blas"):
+        try:
+            model = _fitted(crossed)
+        except RatingsTooFew:
+            return pl.DataFrame(schema=_SCORE_SCHEMA)
+        return pl.concat([_area_scores(model, crossed, city), _city_scores(model, crossed, city)])
 
 
 def _crossed(rescaled: pl.DataFrame, city: City) -> pl.DataFrame:

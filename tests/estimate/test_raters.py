@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from barometer.estimate.raters import RaterModel, Ratings, RatingsTooFew, Scores, fit_consistent_raters, fit_raters
+from barometer.estimate.raters import (
+    RaterModel,
+    Ratings,
+    RatingsTooFew,
+    Scores,
+    _solve,
+    fit_consistent_raters,
+    fit_raters,
+)
 from tests.estimate.rated import PENICILLIN, Rated, as_ratings, compact, rated_city, table_of
 
 
@@ -77,7 +86,7 @@ class TestIndependentFits:
         model = fit_raters(rated.ratings)
         value, error = _by_the_book(model, area=2, period=1)
         fit = model._best
-        found, variance = fit.predict(np.eye(1), np.array([2]), np.array([1]))
+        found, variance = fit.predict(np.array([2]), np.array([1]))
         assert found[0] == pytest.approx(value, abs=1e-8)
         assert np.sqrt(variance[0]) == pytest.approx(error, abs=1e-8)
 
@@ -116,7 +125,7 @@ def _by_the_book(model: RaterModel, *, area: int, period: int) -> tuple[float, f
 @pytest.fixture(scope="module")
 def known_cities() -> list[tuple[Rated, RaterModel]]:
     rng = np.random.default_rng(20260509)
-    several = [compact(rated_city(rng)) for _ in range(45)]
+    several = [compact(rated_city(rng)) for _ in range(30)]
     return [(one, fit_raters(one.ratings)) for one in several]
 
 
@@ -129,7 +138,7 @@ class TestKnownCities:
         self, known_cities: list[tuple[Rated, RaterModel]]
     ) -> None:
         hits = np.concatenate([self._hits(rated, model) for rated, model in known_cities])
-        assert len(hits) > 2500
+        assert len(hits) > 1500
         assert 0.935 < hits.mean() < 0.965
 
     @staticmethod
@@ -158,12 +167,37 @@ class TestKnownCities:
         assert rmse[0] < 0.65 * rmse[1]
 
 
+class TestTheTop:
+    """The likelihood has flat valleys and edges at which a search by slope alone stops short."""
+
+    @pytest.mark.parametrize(("seed", "is_shuffled"), [(37, False), (38, True)])
+    def test_small_cities_at_whose_edge_a_search_stuck(self, seed: int, is_shuffled: bool) -> None:
+        rng = np.random.default_rng(seed)
+        areas, raters, periods = (int(rng.integers(low, high)) for low, high in ((6, 13), (8, 15), (1, 4)))
+        r = compact(rated_city(rng, areas=areas, raters=raters, periods=periods)).ratings
+        order, names = rng.permutation(len(r.rating)), rng.permutation(r.levels[2])
+        shuffled = as_ratings(r.rating[order], r.area[order], names[r.rater[order]], r.period[order])
+        self._is_top(fit_raters(shuffled if is_shuffled else r), np.linspace(0, 2, 13))
+
+    def test_known_cities(self, known_cities: list[tuple[Rated, RaterModel]]) -> None:
+        for _, model in known_cities:
+            self._is_top(model, np.array([0.0, 0.3, 0.8, 1.2, 2.0]))
+
+    @staticmethod
+    def _is_top(model: RaterModel, deviations: np.ndarray) -> None:
+        """None on a wide grid of standard deviations is likelier."""
+        sums, free = model._best.sums, model._free
+        axes = [deviations if is_free else np.zeros(1) for is_free in free]
+        others = [_solve(sums, np.array(point)).deviance for point in itertools.product(*axes)]
+        assert model.deviance <= min(others) + 1e-6
+
+
 class TestConsistency:
     def test_steady_raters_are_believed_more(self) -> None:
         # given half the raters five times as erratic as the others
         rng = np.random.default_rng(8)
         gains = []
-        for _ in range(12):
+        for _ in range(8):
             rated = compact(rated_city(rng, is_steady=(0.3, 1.8), each=6))
             errors = []
             for fit in (fit_raters, fit_consistent_raters):
@@ -175,7 +209,7 @@ class TestConsistency:
 
     def test_intervals_still_hold(self) -> None:
         rng = np.random.default_rng(9)
-        cities = [compact(rated_city(rng, is_steady=(0.6, 1.8))) for _ in range(40)]
+        cities = [compact(rated_city(rng, is_steady=(0.6, 1.8))) for _ in range(20)]
         hits = [TestKnownCities._hits(one, fit_consistent_raters(one.ratings)) for one in cities]
         assert 0.925 < np.concatenate(hits).mean() < 0.965
 
@@ -235,8 +269,8 @@ class TestProperties:
         # given the variances known; averaged over plausible ones, a far-off area may be less certain than the mean
         fit = fit_raters(ratings)._best
         area, period = np.unique(np.column_stack([ratings.area, ratings.period]), axis=0).T
-        rated = fit.predict(np.eye(len(area)), area, period)[1]
-        unrated = fit.predict(np.eye(len(area)), np.full(len(area), -1), period)[1]
+        rated = fit.predict(area, period)[1]
+        unrated = fit.predict(np.full(len(area), -1), period)[1]
         assert (unrated >= rated - 1e-9).all()
 
 
