@@ -157,7 +157,7 @@ def _in_numbering_plan(text: str, country: str) -> list[Span]:
 
 
 def _behind_trunk_prefix(text: str, country: str) -> list[Span]:
-    found = (match for match in _TRUNK_NUMBER.finditer(text) if not _DATE.search(match.group()))
+    found = (match for match in _TRUNK_NUMBER.finditer(text) if not _DATE.match(match.group()))
     return [match.span() for match in found if sum(map(str.isdigit, match.group())) >= _MINIMUM_PHONE_DIGITS]
 
 

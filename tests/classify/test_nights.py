@@ -159,7 +159,7 @@ def test_the_shipped_model_finds_rumours_in_the_sample_citys_posts(tmp_path: Pat
     lines = (PROJECT / "configs" / "cities" / "sample" / "written_posts.jsonl").read_text("utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines[:200]]
     copies = [(f"{n:03}-{copy}", text) for n, text in enumerate(texts) for copy in range(3)]
-    put_posts(night, *({"post": post, "text": text, "author": f"by {post}"} for post, text in copies))
+    put_posts(night, *({"post": post, "text": text, "author": f"by {post}", "language": "en"} for post, text in copies))
     # when the night is classified
     classify(night)
     # then copies of a post always share its labels and its rumour
