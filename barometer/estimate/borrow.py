@@ -30,6 +30,7 @@ from barometer.estimate.small_area import (
     principal_components,
     row_standardise,
 )
+from barometer.estimate.small_area.models import Method
 from barometer.indicators import WHOLE_CITY, Indicator
 
 Mask = npt.NDArray[np.bool_]
@@ -76,8 +77,8 @@ class Areas:
 def borrow(direct: pl.DataFrame, *, city: City, indicators: Sequence[Indicator]) -> pl.DataFrame:
     """CELL_SCHEMA: a model's figure of every neighbourhood, for each indicator and wave that can carry a model.
 
-    `direct`: cells of `direct_answers`, none withheld for being few. Fay-Herriot by REML, with neighbours where that is
-    clearly better (`small_area`); the figures together agree with the whole city's direct one (`rollup.benchmark`).
+    `direct`: cells of `direct_answers`, none withheld for being few. Fay-Herriot averaged over what the variance between
+    areas may be, with neighbours (REML) where that is clearly better (`small_area`); the figures together agree with the whole city's direct one (`rollup.benchmark`).
     A wave whose areas cannot carry a model has no rows, and the log says why.
     """
     known = direct.filter(pl.col("value").is_not_null())
@@ -161,10 +162,11 @@ def _is_clearly_better(spatial: SmallAreaFit, plain: SmallAreaFit) -> bool:
 
 def _fitted(heard: pl.DataFrame, areas: Areas, indicator: Indicator, *, proximity: Array | None) -> Modelled:
     value, size = as_floats(heard, "value"), as_floats(heard, "effective_n")
+    method: Method = "hb" if proximity is None else "reml"
     if indicator.is_share:
-        shares = fit_shares(value, size, areas.design, proximity=proximity)
+        shares = fit_shares(value, size, areas.design, transform="arcsine", method=method, proximity=proximity)
         return Modelled(shares.share, shares.standard_error, shares.lower, shares.upper, shares.fit)
-    fit = fit_model(value, areas.design, _unit_variance(heard) / size, proximity=proximity)
+    fit = fit_model(value, areas.design, _unit_variance(heard) / size, method=method, proximity=proximity)
     error, lower, upper = interval(fit)
     lowest, highest = indicator.scale.minimum, indicator.scale.maximum
     inside = np.clip(fit.eblup, lowest, highest)
