@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -61,6 +62,7 @@ def cities() -> None:
     for city_id in city_ids(settings.configs):
         try:
             city = load_city(city_id, settings.configs)
+            _read_what_people_decided(city.folder)
         except BarometerError as error:
             mistakes.append(str(error))
             continue
@@ -70,6 +72,15 @@ def cities() -> None:
         )
     if mistakes:
         raise typer.Exit(_print_mistakes(mistakes))
+
+
+def _read_what_people_decided(folder: Path) -> None:
+    """Check a city's library of evidence and its decisions about rumours."""
+    from barometer.classify.evidence import read_library
+    from barometer.classify.rulings import read_rulings
+
+    library = read_library(folder)
+    read_rulings(folder, date.max, evidence=frozenset(library["id"]))
 
 
 def _print_mistakes(mistakes: list[str]) -> int:
@@ -114,6 +125,21 @@ def classify_night(city: CityOption, night: NightOption, model: str = "promoted"
     """Label the night's posts and group rumours."""
     for work in _classify_steps(_night(city, night), model):
         work()
+
+
+@app.command()
+def rumours(city: CityOption, night: NightOption) -> None:
+    """The rumours that live on a night: words, state, voices, and claims of the city's library that may answer them."""
+    from barometer.classify.evidence import suggest_evidence
+
+    context = _night(city, night)
+    tonight = context.lake.read("rumours").filter(pl.col("night") == context.night, pl.col("status") != "faded")
+    suggested = suggest_evidence(context)
+    for row in tonight.sort("voices", "rumour", descending=[True, False]).collect().iter_rows(named=True):
+        words = ", ".join(row["terms"]) or "no shared words"
+        typer.echo(f"{row['rumour']}  {row['status']}, {row['voices']} voices: {words}")
+        for found in suggested.filter(pl.col("rumour") == row["rumour"]).iter_rows(named=True):
+            typer.echo(f"    may be answered by {found['id']} ({found['verdict']}): {found['claim']}")
 
 
 @app.command()

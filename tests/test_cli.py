@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from barometer import cli
+from barometer.settings import PROJECT
 from barometer.tables import to_markdown
 
 runner = CliRunner()
@@ -80,3 +82,58 @@ def test_an_empty_inbox_is_a_calm_night(tmp_path: Path) -> None:
 def test_simulating_a_real_city_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main(monkeypatch, "simulate", "--city", "bradford") == cli.EXIT_PERSON_CAN_MEND
     assert "synthetic" in capsys.readouterr().err
+
+
+class TestWithoutANight:
+    """Given nothing estimated yet, commands about a night say what to do first, in one line."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("audit", "export", "--night", "2026-05-09", "--output", "audit.csv"), "nothing to label for sample"),
+            (("audit", "import", "--night", "2026-05-09", "nowhere.csv"), "nowhere.csv"),
+            (("estimate", "--what-if", "nowhere.yaml"), "run a night first"),
+            (("estimate",), "--night YYYY-MM-DD"),
+        ],
+    )
+    def test_it_is_one_line(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        arguments: tuple[str, ...],
+        words: str,
+    ) -> None:
+        place = 2 if arguments[0] == "audit" else 1
+        code = run_main(monkeypatch, *arguments[:place], "--city", "sample", *arguments[place:])
+        told = capsys.readouterr().err
+        assert code == cli.EXIT_PERSON_CAN_MEND
+        assert words in " ".join(told.split())
+        assert "Traceback" not in told
+
+    def test_there_are_no_rumours(self) -> None:
+        done = runner.invoke(cli.app, ["rumours", "--city", "sample", "--night", "2026-05-09"])
+        assert (done.exit_code, done.output) == (0, "")
+
+    def test_nobody_has_labelled_so_nobody_agrees(self) -> None:
+        done = runner.invoke(cli.app, ["audit", "agreement", "--city", "sample", "--night", "2026-05-09"])
+        assert done.exit_code == 0
+        assert done.output.count("0 posts labelled twice or more") == 4
+
+    def test_label_studios_configuration_is_printed(self) -> None:
+        done = runner.invoke(cli.app, ["audit", "config"])
+        assert done.exit_code == 0
+        assert "<View>" in done.output
+
+
+def test_a_broken_decision_about_rumours_is_found_with_the_city(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = tmp_path / "configs"
+    shutil.copytree(PROJECT / "configs", configs)
+    (configs / "cities" / "sample" / "rumours.csv").write_text(
+        "rumour,decision,value,since,note\naa,status,settled,2026-05-09,\n", "utf-8"
+    )
+    monkeypatch.setenv("BAROMETER_CONFIGS", str(configs))
+    done = runner.invoke(cli.app, ["cities"])
+    assert done.exit_code == cli.EXIT_PERSON_CAN_MEND
+    assert "bradford: Bradford" in done.output

@@ -77,8 +77,9 @@ class Areas:
 def borrow(direct: pl.DataFrame, *, city: City, indicators: Sequence[Indicator]) -> pl.DataFrame:
     """CELL_SCHEMA: a model's figure of every neighbourhood, for each indicator and wave that can carry a model.
 
-    `direct`: cells of `direct_answers`, none withheld for being few. Fay-Herriot averaged over what the variance between
-    areas may be, with neighbours (REML) where that is clearly better (`small_area`); the figures together agree with the whole city's direct one (`rollup.benchmark`).
+    `direct`: cells of `direct_answers`, none withheld for being few. Fay-Herriot averaged over what the variance
+    between areas may be, with neighbours (REML) where that is clearly better (`small_area`); the figures together agree
+    with the whole city's direct one (`rollup.benchmark`).
     A wave whose areas cannot carry a model has no rows, and the log says why.
     """
     known = direct.filter(pl.col("value").is_not_null())
