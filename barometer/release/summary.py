@@ -81,7 +81,7 @@ def summarise(content: Content, city: City, night: date) -> Summary:
         city_changes=[_change_sentence(row, content.indicators) for row in whole.iter_rows(named=True)],
         area_changes=[_area_change(row, content.indicators) for row in local.iter_rows(named=True)],
         tested=changes.height,
-        sureness=[*_sureness(content, city), *_audit_sentences(content.audits), _checks_sentence(content.checks)],
+        sureness=[*_sureness(content, city), *_audit_sentences(_issued(content)), _checks_sentence(content.checks)],
         unheard=_unheard(content.coverage, city),
     )
 
@@ -158,11 +158,18 @@ def _shown_sentence(what: str, rows: pl.DataFrame) -> str:
     if asked.is_empty():
         return ""
     shown, places = asked["value"].count(), asked.drop_nulls("value")["area"].n_unique()
+    if shown == asked.height:
+        return f"All {shown:,} neighbourhood figures from {what} in the latest period could be shown."
     return (
         f"Of {asked.height:,} neighbourhood figures from {what} in the latest period, {shown:,} could be shown, in "
         f"{counted(places, 'neighbourhood', 'neighbourhoods')}. The others rest on too few people to tell "
         "areas apart."
     )
+
+
+def _issued(content: Content) -> pl.DataFrame:
+    """What the audit did for the shares that are issued at present."""
+    return content.audits.filter(~pl.col("indicator").is_in(content.indicators.withheld))
 
 
 def _audit_sentences(audits: pl.DataFrame) -> list[str]:

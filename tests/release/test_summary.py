@@ -144,3 +144,14 @@ def test_posts_nobody_labelled_twice_have_no_agreement_to_tell(content: Content,
 
 def test_nothing_is_said_of_an_audit_where_there_are_no_shares(summary: Summary) -> None:
     assert "labelled" not in " ".join(summary.sureness)
+
+
+def test_where_every_figure_is_shown_no_others_are_spoken_of(content: Content, sample: Night) -> None:
+    shown = content.estimates.filter(pl.col("value").is_not_null() | (pl.col("geography") == "city"))
+    said = " ".join(summarise(replace(content, estimates=shown), sample.city, sample.night).sureness)
+    assert "neighbourhood figures from the survey in the latest period could be shown" in said
+    assert "The others" not in said
+
+
+def test_the_audit_of_a_withheld_share_is_not_told(content: Content, sample: Night) -> None:
+    assert "labelled" not in audited(content, sample, indicator="hostile_share")
