@@ -13,8 +13,8 @@ from barometer.lake import Lake
 from barometer.settings import PROJECT, Settings
 from tests.sharing_out import ByScope, longest_first
 
-# Under CI the same code is tried with the same examples, so that a failure there can be had again; elsewhere examples are
-# new every time, which is how new faults are found.
+# Under CI the same code is tried with the same examples, so that a failure there can be had again; elsewhere examples
+# are new every time, which is how new faults are found.
 settings.register_profile(
     "barometer",
     deadline=None,
