@@ -125,7 +125,9 @@ def correct(
             effective_n=max(worth.get(key, 0.0), 1e-6),
             stratum=rows["stratum"].replace_strict(code, return_dtype=pl.Int64).to_numpy(),
         )
-        share = ppi_share(voices, audits[end], is_drawn_from_voices=geography == WHOLE_CITY)
+        # A neighbourhood's own voices err by chance as well, not only as the audit says on average: its share is no
+        # surer than as many people's plain answers would make it.
+        share = ppi_share(voices, audits[end])
         if share.method != UNCORRECTED or geography == WHOLE_CITY:
             yield Corrected(str(geography), str(area), start, end, share)
 

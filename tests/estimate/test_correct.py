@@ -154,6 +154,15 @@ class TestCorrecting:
         counted, found, _ = corrected(town, posts, Audited(sample, people_say(sample, truth, "ann")))
         assert whole(found)["standard_error"] > whole(counted)["standard_error"]
 
+    def test_no_correction_makes_voices_surer_than_plain_answers(self, town: City) -> None:
+        posts, truth = spoken(missed=0.4, invented=0.05)
+        sample = draw(posts, city=town, night=NIGHT)
+        counted, found, _ = corrected(town, posts, Audited(sample, people_say(sample, truth, "ann")))
+        key = ["geography", "area", "period_start"]
+        both = found.join(counted.select(*key, counted_n="effective_n"), on=key)
+        assert set(both["method"]) == {"prevalence"}
+        assert (both["effective_n"] <= both["counted_n"] * (1 + 1e-9)).all()
+
     def test_too_few_labelled_posts_correct_nothing(self, town: City) -> None:
         posts, truth = spoken(missed=0.5)
         sample = draw(posts, city=town, night=NIGHT)
