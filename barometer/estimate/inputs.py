@@ -15,14 +15,6 @@ EVENT_TIME = {
     "observations": "started_at",
     "counts": "counted_on",
 }
-# The table that says of each signal whether anything came in.
-TABLE_OF_SIGNAL = {
-    "posts": "posts",
-    "answers": "respondents",
-    "reports": "reports",
-    "observations": "observations",
-    "counts": "counts",
-}
 
 
 def events(night: Night, table: str) -> pl.DataFrame:

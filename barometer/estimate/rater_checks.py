@@ -77,11 +77,9 @@ def benjamini_hochberg(p: Array, *, rate: float) -> Flags:
 
     Benjamini & Hochberg (1995), JRSS B 57:289-300.
     """
-    order = np.argsort(p, kind="stable")
-    passes = p[order] <= rate * np.arange(1, len(p) + 1) / max(len(p), 1)
-    rejected = np.zeros(len(p), dtype=np.bool_)
-    rejected[order[: int(np.flatnonzero(passes).max(initial=-1)) + 1]] = True
-    return rejected
+    if not len(p):
+        return np.zeros(0, dtype=np.bool_)
+    return np.asarray(stats.false_discovery_control(p) <= rate, dtype=np.bool_)
 
 
 def _divisions(rater: Codes, period: Codes) -> tuple[Codes, Codes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import polars as pl
 from threadpoolctl import threadpool_limits
@@ -45,6 +46,11 @@ class Context:
     night: Night
     indicators: Indicators
 
+    @cached_property
+    def labelled(self) -> pl.DataFrame:
+        """Labelled posts (`labelled_posts`), read once."""
+        return labelled_posts(self.night)
+
     def has_source(self, signal: str) -> bool:
         """The city has configured a source of this signal."""
         return any(source.signal == signal for source in self.night.city.sources)
@@ -66,7 +72,7 @@ def estimate(night: Night) -> Counts:
     """
     with timed(night, STEP):
         context = Context(night=night, indicators=load_indicators(night.settings.configs))
-        night.lake.replace("audit_sample", _drawn(night), partition={"night": night.night})
+        night.lake.replace("audit_sample", _drawn(context), partition={"night": night.night})
         made = work_out(context)
         night.lake.replace("estimates", as_estimates(made.cells, context), partition={"night": night.night})
         for table, rows in made.beside.items():
@@ -74,9 +80,10 @@ def estimate(night: Night) -> Counts:
         return record(night, STEP, WHOLE_STEP, passed_through(made.cells.height))
 
 
-def _drawn(night: Night) -> pl.DataFrame:
+def _drawn(context: Context) -> pl.DataFrame:
     """Rows of `audit_sample`: what people are asked to label of this night's new posts."""
-    posts = labelled_posts(night).filter(pl.col("night") == night.night)
+    night = context.night
+    posts = context.labelled.filter(pl.col("night") == night.night)
     drawn = draw(posts, city=night.city, night=night.night)
     stamp = {"night": pl.lit(night.night, dtype=pl.Date), "synthetic": pl.lit(night.city.is_synthetic)}
     return drawn.with_columns(**stamp).select(list(TABLES["audit_sample"].schema))
@@ -149,7 +156,7 @@ def posts_part(context: Context) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFra
         audits.append(about)
         return Cells(found=found, periods=periods)
 
-    rows, coverage = _by_calendar(context, "posts", in_strata(labelled_posts(night), city), work)
+    rows, coverage = _by_calendar(context, "posts", in_strata(context.labelled, city), work)
     return rows, coverage, pl.concat(audits)
 
 

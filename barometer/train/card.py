@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from barometer.classify.linear import FITTED_CLASSES
 from barometer.classify.manifest import Manifest
 from barometer.tables import LABEL_HEADS
 from barometer.train.external import WATCHED_FUNCTIONS
+from barometer.train.sheet import by_set, table, three, with_interval
 
 # Name, role here, licence as stated beside the data.
 DATA_SETS: tuple[tuple[str, str, str], ...] = (
@@ -86,28 +87,15 @@ def card(metrics: Mapping[str, Any], manifest: Manifest) -> str:
     return "\n".join(parts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
-
-
-def _with_interval(score: Mapping[str, Any]) -> str:
-    return f"{_three(score['macro_f1'])} ({_three(score['lower'])}–{_three(score['upper'])})"
-
-
-def _three(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
 def _data(metrics: Mapping[str, Any]) -> str:
     sizes = metrics["posts"]
-    counted = _table(
+    counted = table(
         ("posts", *sizes["learnt_from"]),
         [(use.replace("_", " "), *(part.get(name, 0) for name in sizes["learnt_from"])) for use, part in sizes.items()],
     )
     terms = metrics["terms"]
     return (
-        "## Data\n\n" + _table(("set", "role", "licence"), DATA_SETS) + "\n" + counted + "\n"
+        "## Data\n\n" + table(("set", "role", "licence"), DATA_SETS) + "\n" + counted + "\n"
         "Near copies, posts of one story or event, and posts of one author never stand on both sides of a split "
         "(connected components; `StratifiedGroupKFold`). The held-out posts are the same for every seed; silver posts "
         f"of their groups are left out.\n\nTerms: {terms['words']} of words, {terms['characters']} of characters.\n"
@@ -117,8 +105,8 @@ def _data(metrics: Mapping[str, Any]) -> str:
 def _scores(metrics: Mapping[str, Any]) -> str:
     return (
         "## Scores\n\nMacro-F1 over the classes present, with 95 % intervals (1,000 bootstrap draws of groups).\n\n"
-        f"Five-fold cross-validation:\n\n{_by_set(metrics['cross_validated'])}\n"
-        f"Held out (the model in this folder, posts it never saw):\n\n{_by_set(metrics['held_out'])}\n"
+        f"Five-fold cross-validation:\n\n{by_set(metrics['cross_validated'])}\n"
+        f"Held out (the model in this folder, posts it never saw):\n\n{by_set(metrics['held_out'])}\n"
         f"Posts about one of {metrics['unseen_events']['events']} events and stories, each scored by a model that saw "
         f"nothing of it (leave-event-out folds):\n\n{_unseen(metrics['unseen_events']['heads'])}\n"
         f"By class, cross-validated and held out:\n\n{_by_class(metrics)}\n"
@@ -126,19 +114,10 @@ def _scores(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _by_set(scored: Mapping[str, Any]) -> str:
-    sets = list(next(iter(scored.values()))["by_set"])
-    rows = [
-        (head, _with_interval(scores["all"]), *(_with_interval(scores["by_set"][name]) for name in sets))
-        for head, scores in scored.items()
-    ]
-    return _table(("head", "all", *sets), rows)
-
-
 def _unseen(heads: Mapping[str, Any]) -> str:
     sets = list(next(iter(heads.values())))
-    rows = [(head, *(f"{_with_interval(by[n])}, n {by[n]['posts']}" for n in sets)) for head, by in heads.items()]
-    return _table(("head", *sets), rows)
+    rows = [(head, *(f"{with_interval(by[n])}, n {by[n]['posts']}" for n in sets)) for head, by in heads.items()]
+    return table(("head", *sets), rows)
 
 
 def _by_class(metrics: Mapping[str, Any]) -> str:
@@ -146,9 +125,9 @@ def _by_class(metrics: Mapping[str, Any]) -> str:
     for head, classes in LABEL_HEADS.items():
         for value in classes:
             cv, out = (metrics[part][head]["all"]["classes"][value] for part in ("cross_validated", "held_out"))
-            precision_recall = f"{_three(cv['precision'])} / {_three(cv['recall'])}"
-            rows.append((head, value, _three(cv["f1"]), precision_recall, cv["posts"], _three(out["f1"]), out["posts"]))
-    return _table(("head", "class", "F1", "precision / recall", "posts", "held-out F1", "held-out posts"), rows)
+            precision_recall = f"{three(cv['precision'])} / {three(cv['recall'])}"
+            rows.append((head, value, three(cv["f1"]), precision_recall, cv["posts"], three(out["f1"]), out["posts"]))
+    return table(("head", "class", "F1", "precision / recall", "posts", "held-out F1", "held-out posts"), rows)
 
 
 def _by_source(scored: Mapping[str, Any]) -> str:
@@ -157,21 +136,21 @@ def _by_source(scored: Mapping[str, Any]) -> str:
         (
             source,
             scored["trust"]["by_source"][source]["posts"],
-            *(_with_interval(scored[head]["by_source"][source]) for head in scored),
+            *(with_interval(scored[head]["by_source"][source]) for head in scored),
         )
         for source in sources
     ]
-    return _table(("source", "posts", *scored), rows)
+    return table(("source", "posts", *scored), rows)
 
 
 def _calibration(errors: Mapping[str, Any]) -> str:
     rows = [
-        (head, e["posts"], e["temperature"], _three(e["before"]), _three(e["after"]))
+        (head, e["posts"], e["temperature"], three(e["before"]), three(e["after"]))
         for head, e in ((head, errors[head]) for head in FITTED_CLASSES)
     ]
     return (
         "## Calibration\n\nExpected calibration error (ten bins) on held-out posts; target on posts that have one.\n\n"
-        + _table(("head", "posts", "temperature", "before", "after"), rows)
+        + table(("head", "posts", "temperature", "before", "after"), rows)
     )
 
 
@@ -186,15 +165,15 @@ def _hatecheck(scored: Mapping[str, Any]) -> str:
         f"macro-F1 {scored['macro_f1']}; hateful {scored['accuracy_hateful']}, "
         f"not hateful {scored['accuracy_not_hateful']}. In bold: neutral and positive mentions of identity, and "
         "counter-speech, whose failure would penalise minority neighbourhoods.\n\n"
-        + _table(("functionality", "cases", "accuracy"), rows)
+        + table(("functionality", "cases", "accuracy"), rows)
         + "\n"
-        + _table(("group", "cases", "accuracy"), groups)
+        + table(("group", "cases", "accuracy"), groups)
     )
 
 
 def _elsewhere(metrics: Mapping[str, Any]) -> str:
     rows = [
-        (name, head, metrics[part]["posts"], _with_interval(metrics[part]))
+        (name, head, metrics[part]["posts"], with_interval(metrics[part]))
         for name, head, part in (
             ("VIRATrust test, 4 classes folded into 3", "trust", "viratrust"),
             ("TweetEval hate test", "hostile", "tweeteval_hate"),
@@ -202,7 +181,7 @@ def _elsewhere(metrics: Mapping[str, Any]) -> str:
     ]
     return (
         "## Elsewhere, without training there\n\n"
-        + _table(("test", "head", "posts", "macro-F1"), rows)
+        + table(("test", "head", "posts", "macro-F1"), rows)
         + f"\nTrained on those tasks' own training sets, the same method scores: {FLOORS}. Their labels mean other "
         "things than this project's (any doubt about a vaccine is VIRATrust's low trust): this is reach, not quality.\n"
     )

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from barometer.errors import BadInput
-from barometer.estimate.inputs import EVENT_TIME, TABLE_OF_SIGNAL, events, known, labelled_posts
+from barometer.estimate.inputs import EVENT_TIME, events, known, labelled_posts
 from barometer.night import Night
 from barometer.tables import TABLES
 from tests.estimate.made import post, post_rows, report, respondent
@@ -59,7 +59,7 @@ class TestEvents:
         assert found.schema["day"] == pl.Date
 
     def test_every_signal_has_a_table_with_an_event_time(self) -> None:
-        for table in TABLE_OF_SIGNAL.values():
+        for table in ("posts", "respondents", "reports", "observations", "counts"):
             assert EVENT_TIME[table] in TABLES[table].schema
 
 

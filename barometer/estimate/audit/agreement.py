@@ -11,10 +11,6 @@ import polars as pl
 from barometer.errors import BadInput
 from barometer.estimate.intervals import CONFIDENCE
 
-# Krippendorff's own bounds: rely on labels above the first, draw tentative conclusions above the second
-# (Content Analysis, 4th ed. 2019, p. 356).
-RELIABLE_ALPHA = 0.8
-TENTATIVE_ALPHA = 0.667
 BOOTSTRAP_SAMPLES = 1000
 
 Array = npt.NDArray[np.float64]

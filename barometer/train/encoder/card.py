@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from barometer.train.encoder.auxiliary import TASKS
 from barometer.train.encoder.evaluate import figures_file, stored_figures
 from barometer.train.encoder.gates import Gate, gates
 from barometer.train.external import WATCHED_FUNCTIONS
+from barometer.train.sheet import by_set, table, three, with_interval
 
 _OWN_SETS: tuple[tuple[str, str, str], ...] = (
     ("trust_gold", "learnt from; a fifth is dev", "labels CC BY 4.0; texts belong to their authors, research use"),
@@ -98,19 +99,6 @@ def write_card(folder: Path) -> None:
     (folder / "card.md").write_text(card(stored_figures(folder), training, manifest, beside), encoding="utf-8")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
-
-
-def _with_interval(score: Mapping[str, Any]) -> str:
-    return f"{_three(score['macro_f1'])} ({_three(score['lower'])}–{_three(score['upper'])})"
-
-
-def _three(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
 def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
     recipe = manifest.settings["recipe"]
     used = TASKS if recipe["auxiliary_posts"] else ()
@@ -120,9 +108,9 @@ def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
     taught = manifest.settings["teacher"]
     return (
         "## Data\n\n"
-        + _table(("set", "role", "licence"), [*_OWN_SETS, *auxiliary, *_TEST_SETS])
+        + table(("set", "role", "licence"), [*_OWN_SETS, *auxiliary, *_TEST_SETS])
         + "\n"
-        + _table(("posts", *names), sizes)
+        + table(("posts", *names), sizes)
         + "\nNear copies, posts of one story or event, and posts of one author never stand on both sides of a split. "
         "The dev posts are the linear model's held-out posts. Auxiliary posts that are near copies of validation or dev"
         f" posts, or about their events, are left out. Teacher: {taught or 'none'}. "
@@ -151,30 +139,21 @@ def _gates(found: Sequence[Gate]) -> str:
     rows = [(gate.what, gate.asked, gate.measured, "yes" if gate.is_met else "**no**") for gate in found]
     failed = any(not gate.is_met and not gate.is_blocking for gate in found)
     verdict = "**Hostility is not fit for publication.**" if failed else "Hostility met its gates."
-    return f"## Gates\n\n{verdict}\n\n" + _table(("gate", "asked", "measured", "met"), rows)
+    return f"## Gates\n\n{verdict}\n\n" + table(("gate", "asked", "measured", "met"), rows)
 
 
 def _scores(metrics: Mapping[str, Any], training: Mapping[str, Any], beside: Mapping[str, Any] | None) -> str:
     return (
         "## Scores\n\nMacro-F1 over the classes present, with 95 % intervals (1,000 bootstrap draws of groups).\n\n"
-        f"Dev posts (never learnt from nor chosen on):\n\n{_by_set(metrics['dev'])}\n"
-        + ("" if beside is None else f"The linear model on the same posts:\n\n{_by_set(beside['dev'])}\n")
+        f"Dev posts (never learnt from nor chosen on):\n\n{by_set(metrics['dev'])}\n"
+        + ("" if beside is None else f"The linear model on the same posts:\n\n{by_set(beside['dev'])}\n")
         + f"Validation posts (not learnt from; the epoch, the calibration and the decisions were chosen on them):\n\n"
-        f"{_by_set(training['validation'])}\n"
+        f"{by_set(training['validation'])}\n"
         f"By class, dev:\n\n{_by_class(metrics['dev'], beside)}\n"
         f"By source, dev:\n\n{_by_part({h: s['by_source'] for h, s in metrics['dev'].items()}, 'source')}\n"
         f"By length, dev:\n\n{_by_part(metrics['dev_by_length'], 'length')}\n"
         f"{_disagreed(metrics['passes_disagreed'])}"
     )
-
-
-def _by_set(scored: Mapping[str, Any]) -> str:
-    sets = list(next(iter(scored.values()))["by_set"])
-    rows = [
-        (head, _with_interval(scores["all"]), *(_with_interval(scores["by_set"][name]) for name in sets))
-        for head, scores in scored.items()
-    ]
-    return _table(("head", "all", *sets), rows)
 
 
 def _by_class(dev: Mapping[str, Any], beside: Mapping[str, Any] | None) -> str:
@@ -183,44 +162,44 @@ def _by_class(dev: Mapping[str, Any], beside: Mapping[str, Any] | None) -> str:
         for value in classes:
             own = dev[head]["all"]["classes"][value]
             linear = None if beside is None else beside["dev"][head]["all"]["classes"][value]["f1"]
-            both = f"{_three(own['precision'])} / {_three(own['recall'])}"
-            rows.append((head, value, _three(own["f1"]), both, _three(linear), own["posts"]))
-    return _table(("head", "class", "F1", "precision / recall", "linear model's F1", "posts"), rows)
+            both = f"{three(own['precision'])} / {three(own['recall'])}"
+            rows.append((head, value, three(own["f1"]), both, three(linear), own["posts"]))
+    return table(("head", "class", "F1", "precision / recall", "linear model's F1", "posts"), rows)
 
 
 def _by_part(scored: Mapping[str, Any], name: str) -> str:
     parts = list(next(iter(scored.values())))
     rows = [
-        (part, scored["trust"][part]["posts"], *(_with_interval(scored[head][part]) for head in scored))
+        (part, scored["trust"][part]["posts"], *(with_interval(scored[head][part]) for head in scored))
         for part in parts
     ]
-    return _table((name, "posts", *scored), rows)
+    return table((name, "posts", *scored), rows)
 
 
 def _disagreed(parts: Mapping[str, Any]) -> str:
-    rows = [(name, part["posts"], *(_three(part[head]) for head in LABEL_HEADS)) for name, part in parts.items()]
-    return "Accuracy where the two annotation passes of gold dev posts agreed, and where not:\n\n" + _table(
+    rows = [(name, part["posts"], *(three(part[head]) for head in LABEL_HEADS)) for name, part in parts.items()]
+    return "Accuracy where the two annotation passes of gold dev posts agreed, and where not:\n\n" + table(
         ("passes", "posts", *LABEL_HEADS), rows
     )
 
 
 def _calibration(errors: Mapping[str, Any]) -> str:
-    rows = [(head, part["posts"], _three(part["before"]), _three(part["after"])) for head, part in errors.items()]
+    rows = [(head, part["posts"], three(part["before"]), three(part["after"])) for head, part in errors.items()]
     return (
         "## Calibration\n\nExpected calibration error (ten bins) on dev posts; target on posts that have one.\n\n"
-        + _table(("head", "posts", "before", "after"), rows)
+        + table(("head", "posts", "before", "after"), rows)
     )
 
 
 def _precision(measured: Mapping[str, Any]) -> str:
     rows = [
-        (head, _three(both["int8"]), _three(both["fp32"]), measured["points_lost"][head], measured["same_label"][head])
+        (head, three(both["int8"]), three(both["fp32"]), measured["points_lost"][head], measured["same_label"][head])
         for head, both in measured["macro_f1"].items()
     ]
     cosine, speed = measured["cosine"], measured["posts_per_second"]
     return (
         "## What int8 costs\n\nDev macro-F1 of the shipped network and of the 32-bit one it was made from.\n\n"
-        + _table(("head", "int8", "32 bits", "points lost", "same label"), rows)
+        + table(("head", "int8", "32 bits", "points lost", "same label"), rows)
         + f"\nCosine of embeddings: mean {cosine['mean']}, least {cosine['least']}. Posts a second when measured, on a "
         f"machine busy with other work: int8 {speed['int8']}, 32 bits {speed['fp32']}.\n"
     )
@@ -236,9 +215,9 @@ def _swaps(measured: Mapping[str, Any]) -> str:
         "## Swaps\n\nShare of labels that change when the religion, people or neighbourhood that a post names is "
         f"swapped for another of its family: {measured['posts']} gold and sample posts name one. `listed` names are "
         "read as one word, which makes their labels equal by construction; `others` are names nobody listed.\n\n"
-        + _table(("names", "pairs", *LABEL_HEADS), rows)
+        + table(("names", "pairs", *LABEL_HEADS), rows)
         + "\n"
-        + _table(("family, all names", "pairs", *LABEL_HEADS), families)
+        + table(("family, all names", "pairs", *LABEL_HEADS), families)
     )
 
 
@@ -257,9 +236,9 @@ def _hatecheck(scored: Mapping[str, Any], beside: Mapping[str, Any] | None) -> s
         f"## HateCheck (test only)\n\n{scored['cases']} cases: accuracy {scored['accuracy']}, macro-F1 "
         f"{scored['macro_f1']}; hateful {scored['accuracy_hateful']}, not hateful {scored['accuracy_not_hateful']}. In "
         "bold: neutral and positive mentions of identity, and counter-speech.\n\n"
-        + _table(("functionality", "cases", "accuracy", "linear model"), rows)
+        + table(("functionality", "cases", "accuracy", "linear model"), rows)
         + "\n"
-        + _table(("group", "cases", "accuracy", "linear model"), by_group)
+        + table(("group", "cases", "accuracy", "linear model"), by_group)
     )
 
 
@@ -273,8 +252,8 @@ def _elsewhere(metrics: Mapping[str, Any], beside: Mapping[str, Any] | None) -> 
             name,
             head,
             metrics[part]["posts"],
-            _with_interval(metrics[part]),
-            _with_interval(beside[part]) if beside else "–",
+            with_interval(metrics[part]),
+            with_interval(beside[part]) if beside else "–",
         )
         for name, head, part in tests
     ]
@@ -282,17 +261,17 @@ def _elsewhere(metrics: Mapping[str, Any], beside: Mapping[str, Any] | None) -> 
         (
             name,
             part["posts"],
-            _three(part["macro_f1"]),
-            _three(part["macro_recall"]),
-            _three(part["macro_f1_without_none"]),
+            three(part["macro_f1"]),
+            three(part["macro_recall"]),
+            three(part["macro_f1_without_none"]),
         )
         for name, part in metrics["probes"].items()
     ]
     return (
         "## Elsewhere\n\nBy the heads, whose classes mean other things than those tests' (any doubt about a vaccine is "
         "VIRATrust's low trust): reach, not quality.\n\n"
-        + _table(("test", "head", "posts", "macro-F1", "linear model"), rows)
+        + table(("test", "head", "posts", "macro-F1", "linear model"), rows)
         + "\nBy linear probes: one logistic regression on the frozen encoder's embeddings of at most 4,000 training "
         "posts. The last column leaves the first class out, as TweetEval's stance score does with `none`.\n\n"
-        + _table(("test", "posts", "macro-F1", "macro recall", "macro-F1 without the first class"), probes)
+        + table(("test", "posts", "macro-F1", "macro recall", "macro-F1 without the first class"), probes)
     )
