@@ -7,7 +7,11 @@ from types import ModuleType
 import polars as pl
 
 from barometer.check import (
+    alerts,
     answers,
+    audit_sample,
+    audits,
+    clusters,
     counts,
     coverage,
     estimates,
@@ -19,6 +23,8 @@ from barometer.check import (
     reports,
     respondents,
     rumours,
+    sensitivity,
+    skill,
 )
 from barometer.check.engine import Outcome, evaluate
 from barometer.errors import CheckFailed
@@ -29,7 +35,7 @@ BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
     "ingest": (received_posts, respondents, answers, reports, observations, counts, ledger),
     "prepare": (posts, ledger),
     "classify": (labels, rumours, ledger),
-    "estimate": (estimates, coverage, ledger),
+    "estimate": (estimates, coverage, audit_sample, audits, skill, alerts, clusters, sensitivity, ledger),
 }
 
 LEDGER_STEPS: dict[str, tuple[str, ...]] = {

@@ -31,6 +31,11 @@ def _estimate(area: str) -> dict[str, Any]:
     return {"area": area, "city": "testville", **number}
 
 
+def _alert() -> dict[str, Any]:
+    change = {"direction": "down", "change": -0.8, "lower": -1.2, "upper": -0.3, "evidence": 900.0}
+    return {"area": "T1", "first_seen": NIGHT, "period_end": NIGHT} | change
+
+
 def good(table: str) -> pl.DataFrame:
     """Rows of `table` that break no rule of it."""
     made: dict[str, list[dict[str, Any]]] = {
@@ -45,6 +50,12 @@ def good(table: str) -> pl.DataFrame:
         "counts": [{"record": HEX, "count": 0.0, "area": "T4"}],
         "estimates": [_estimate(area) for area in (*AREAS, "testville")],
         "coverage": [{"signal": "posts", "area": "T1", "voices_per_1000": 3.0}],
+        "audit_sample": [{"post": HEX, "inclusion": 0.5}],
+        "audits": [{"method": "prevalence", "audited": 300, "drift_p": 0.4, "agreement": 0.9}],
+        "skill": [{"skill": 0.3, "lower": 0.1, "upper": 0.5, "weight": 0.4}],
+        "alerts": [_alert()],
+        "clusters": [{"area": "T1", "quadrant": "none", "p_value": 0.4, "is_significant": False}],
+        "sensitivity": [{"first_order": 0.2, "total": 0.3}],
         "ledger": [{"step": "ingest", **_COUNTS}],
     }
     columns = set(TABLES[table].schema)
