@@ -50,7 +50,7 @@ lock: $(RUN_STAMP) ## Compile requirements/*.txt anew from pyproject.toml, for e
 	@$(BIN)/python -m pip install --quiet uv
 	@for each in run test train cluster; do \
 		extras="--extra run"; test "$$each" = run || extras="$$extras --extra $$each"; \
-		test "$$each" != test || extras="$$extras --extra cluster"; \
+		test "$$each" != test || extras="$$extras --extra cluster --extra privacy"; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url --no-emit-find-links $$extras --output-file requirements/$$each.txt pyproject.toml \
 			>/dev/null || exit 1; done

@@ -70,13 +70,19 @@ class Attribution(_Strict):
 
 
 class SourceConfig(_Strict):
-    """One configured origin of rows: a folder or glob below the city's inbox, the signal it carries and its format."""
+    """One configured origin of rows: files below the city's inbox, or a live service; its signal and its format."""
 
     id: Identifier
     signal: Literal["posts", "answers", "reports", "observations", "counts", "removals"]
-    kind: Literal["files"] = "files"
+    kind: Literal["files", "live"] = "files"
     format: Identifier
-    path: str = Field(min_length=1, description="folder or glob, relative to the city's inbox")
+    path: str = Field(default="", description="files: folder or glob, relative to the city's inbox")
+    service: str = Field(default="", pattern=r"^[a-z0-9_]*$", description="live: which service (barometer sources add)")
+    connection: str = Field(
+        default="",
+        pattern=r"^[a-z0-9_]*$",
+        description="live: name of the Airflow connection, or of the variables BAROMETER_SECRET_<NAME>_*, with secrets",
+    )
     is_synthetic: bool
     pool: str = "default_pool"
     options: dict[str, Any] = Field(default_factory=dict)
@@ -88,6 +94,15 @@ class SourceConfig(_Strict):
         if parts.is_absolute() or ".." in parts.parts or ":" in path:
             raise ValueError(f"{path!r} leaves the inbox; write it relative to the city's inbox, e.g. posts/*.jsonl*")
         return path
+
+    @model_validator(mode="after")
+    def _says_where_rows_come_from(self) -> SourceConfig:
+        wanted, other = ("path", "service") if self.kind == "files" else ("service", "path")
+        if not getattr(self, wanted):
+            raise ValueError(f"kind {self.kind} needs {wanted}: say which")
+        if getattr(self, other):
+            raise ValueError(f"kind {self.kind} has no {other}: leave it out, or change kind")
+        return self
 
     @model_validator(mode="after")
     def _answers_have_a_codebook(self) -> SourceConfig:

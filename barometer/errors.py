@@ -29,3 +29,19 @@ class CheckFailed(BarometerError):
 
 class ReleaseRefused(BarometerError):
     """A release would be unsafe or is not approved."""
+
+
+class SourceFailed(BarometerError):
+    """A live service did not give what was asked of it. The message names source, service and what to do; no secret."""
+
+
+class ServiceUnavailable(SourceFailed):
+    """It cannot be reached, is overloaded or breaks off: a later try may succeed."""
+
+
+class NotPermitted(SourceFailed):
+    """It knows us not, or forbids it (401, 403, an address that may not be asked): only a person can mend that."""
+
+
+class ServiceRefused(SourceFailed):
+    """It does not understand or no longer has what is asked for (400, 404, 410, an answer of another form)."""

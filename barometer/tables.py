@@ -584,6 +584,70 @@ _SENSITIVITY = Table(
     partition=("night",),
 )
 
+_FETCHES = Table(
+    "fetches",
+    "What was asked of live services: one row a page received or refused. Holds no text, no id and no secret.",
+    (
+        _NIGHT,
+        _SOURCE,
+        Column("number", pl.Int64, "place among the source's requests of the night, from 1"),
+        Column("request", pl.String, "method, host and path asked; parameters by name only, no values"),
+        Column("status", pl.String, "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed"),
+        Column("tries", pl.Int64, "times it was sent", "count"),
+        Column("records", pl.Int64, "records it brought", "records"),
+        Column("bytes", pl.Int64, "size of the answer", "bytes"),
+        Column("cursor", pl.String, "bookmark after it, JSON", nullable=True),
+    ),
+    key=("night", "source", "number"),
+    partition=("night", "source"),
+)
+
+SOURCE_STATES = ("working", "quiet", "silent", "failing")
+
+_SOURCE_HEALTH = Table(
+    "source_health",
+    "Whether each source works: told from its own rhythm, with the evidence.",
+    (
+        _NIGHT,
+        _SOURCE,
+        Column("signal", pl.String, "posts, answers, reports, observations, counts, removals"),
+        Column("state", pl.String, "working, quiet (within its rhythm), silent (suspiciously), failing"),
+        Column("records", pl.Int64, "records received this night", "records"),
+        Column("expected", pl.Float64, "records its rhythm leads one to expect", "records", nullable=True),
+        Column("expected_lower", pl.Float64, "lower end of the 95 % interval of that", "records", nullable=True),
+        Column("expected_upper", pl.Float64, "upper end of the 95 % interval of that", "records", nullable=True),
+        Column("silent_nights", pl.Int64, "nights in a row without a record, this one included", "nights"),
+        Column("has_gap", pl.Boolean, "the service no longer had everything since the last bookmark"),
+        Column("evidence", pl.String, "the same in words, and what to do"),
+    ),
+    key=("night", "source"),
+    partition=("night",),
+)
+
+EXPLAINED_BY = ("new_data", "late_or_removed_data", "weights", "language_model", "configuration")
+
+_EXPLANATIONS = Table(
+    "explanations",
+    "Why estimates differ from those of the release before: the parts sum to the change (Shapley over what changed).",
+    (
+        *_OF_INDICATOR,
+        *_ESTIMATE_PLACE[1:],
+        *_SPAN,
+        Column("since", pl.String, "name of the release compared with"),
+        Column("since_start", pl.Date, "first day of the period compared with (another where a new period began)"),
+        Column("since_end", pl.Date, "last day of the period compared with"),
+        Column("factor", pl.String, ", ".join(EXPLAINED_BY)),
+        Column("part", pl.Float64, "how much of the change comes from it, in the indicator's unit"),
+        Column("change", pl.Float64, "the whole change, in the indicator's unit"),
+        Column("noise", pl.Float64, "half width of the 95 % interval of a change of new data alone"),
+        Column("is_within_noise", pl.Boolean, "the part of new and late data is no larger than chance would make"),
+        Column("words", pl.String, "the whole change in one sentence; the same for every factor of a change"),
+        _SYNTHETIC,
+    ),
+    key=("city", "indicator", "geography", "area", "period_end", "factor", "night"),
+    partition=("night",),
+)
+
 _QUARANTINE = Table(
     "quarantine",
     "Records that could not be used, masked, each with its position, the rule it broke and what to do.",
@@ -706,6 +770,9 @@ TABLES: dict[str, Table] = {
         _ALERTS,
         _CLUSTERS,
         _SENSITIVITY,
+        _EXPLANATIONS,
+        _FETCHES,
+        _SOURCE_HEALTH,
         _QUARANTINE,
         _LEDGER,
         _CURSORS,
