@@ -64,19 +64,22 @@ def comparison_chart() -> dict[str, Any]:
 
     Data set `comparison`: title, place, city, score, who (own or other).
     """
-    who = {"domain": ["other", "own"]}
     chart = alt.Chart(alt.NamedData(name="comparison")).mark_point(filled=True, opacity=0.75, aria=False)
     return _styled(
         chart.encode(
             y=_by_place(),
             x=alt.X("score:Q", scale=_SCORE, title=None, axis=_AXIS),
-            color=alt.Color("who:N", scale=alt.Scale(**who, range=[CITY_COLOUR, AREA_COLOUR]), legend=None),
-            shape=alt.Shape("who:N", scale=alt.Scale(**who, range=["circle", "diamond"]), legend=None),
-            size=alt.Size("who:N", scale=alt.Scale(**who, range=[45, 160]), legend=None),
+            color=alt.Color("who:N", scale=_told_apart([CITY_COLOUR, AREA_COLOUR]), legend=None),
+            shape=alt.Shape("who:N", scale=_told_apart(["circle", "diamond"]), legend=None),
+            size=alt.Size("who:N", scale=_told_apart([45, 160]), legend=None),
             order=alt.Order("who:N"),
             tooltip=[alt.Tooltip("city:N", title="City"), alt.Tooltip("title:N", title="Index"), "score:Q"],
         )
     )
+
+
+def _told_apart(of_other_and_own: list[Any]) -> alt.Scale:
+    return alt.Scale(domain=["other", "own"], range=of_other_and_own)
 
 
 def _by_place() -> alt.Y:
