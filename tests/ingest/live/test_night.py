@@ -168,21 +168,17 @@ class TestAFailure:
         assert town.ingest() == Counts(read=5, received=5, written=4, duplicate=1)
 
     def test_what_is_kept_between_tries_is_masked(self) -> None:
-        secret_words = "words that only the door may see"
         town = a_town(Scripted([[a_post("1", author="ada_private")], [a_post("2")]], gives=[1]))
         with pytest.raises(ServiceUnavailable):
             town.ingest()
         (left,) = town.unfinished()
         content = left.read_bytes()
         assert b"ada_private" not in content
-        assert secret_words.encode() not in content
         assert left.stat().st_mode & 0o077 == 0
 
 
 POSTS = st.builds(
-    lambda id, text, hour: a_post(
-        id, text=text, created_at="2026-05-08T10:00:00Z", edited_at=f"2026-05-08T{hour}:00:00Z"
-    ),
+    lambda id, text, hour: a_post(id, text=text, edited_at=f"2026-05-08T{hour}:00:00Z"),
     id=st.sampled_from("123"),
     text=st.sampled_from(["a", "b", "c"]),
     hour=st.sampled_from(["11", "12", "13"]),
@@ -196,7 +192,7 @@ RECORDS = st.one_of(POSTS, REMOVALS, st.just(b"broken"))
 HISTORIES = st.lists(st.lists(RECORDS, max_size=4), min_size=1, max_size=5)
 
 
-@settings(max_examples=25)
+@settings(max_examples=5)
 @given(earlier=HISTORIES, tonight=HISTORIES, gives=st.lists(st.integers(0, 2), max_size=6))
 def test_any_split_of_a_night_over_tries_ends_the_same(
     earlier: list[list[Any]], tonight: list[list[Any]], gives: list[int]
@@ -240,9 +236,10 @@ class TestOverASocket:
     def test_a_wrong_secret_is_the_end_and_on_record(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BAROMETER_SECRET_SERVED_FORUM_TOKEN", "wrong-token")
         town = a_town(Served())
-        with stand_in(self.answer) as server, pytest.raises(NotPermitted):
+        with stand_in(self.answer) as server:
             town.settings = town.settings.model_copy(update={"allow_hosts": server.host})
-            town.ingest(source=self.source(server))
+            with pytest.raises(NotPermitted, match="401"):
+                town.ingest(source=self.source(server))
         assert table(town.night(), "fetches")["status"].to_list() == ["401"]
         assert town.bookmark()["done"] is False
 
