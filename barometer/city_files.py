@@ -69,6 +69,17 @@ class Attribution(_Strict):
         return f"{self.statement} ({self.licence})"
 
 
+_SECRET_NAME = re.compile(
+    r"(^|_)(token|password|passwd|passphrase|secret|key|apikey|credentials?|authorization|bearer)s?$", re.IGNORECASE
+)
+_SECRET_IN_URL = re.compile(r"^[a-z]+://[^/@\s]+@|[?&][^=&]*(token|password|secret|key)[^=&]*=", re.IGNORECASE)
+
+
+def _is_secret(name: str, value: object) -> bool:
+    """Whether an option is a credential by its name, or by standing in an address."""
+    return bool(_SECRET_NAME.search(name)) or (isinstance(value, str) and bool(_SECRET_IN_URL.search(value)))
+
+
 class SourceConfig(_Strict):
     """One configured origin of rows: files below the city's inbox, or a live service; its signal and its format."""
 
@@ -94,6 +105,17 @@ class SourceConfig(_Strict):
         if parts.is_absolute() or ".." in parts.parts or ":" in path:
             raise ValueError(f"{path!r} leaves the inbox; write it relative to the city's inbox, e.g. posts/*.jsonl*")
         return path
+
+    @field_validator("options")
+    @classmethod
+    def _holds_no_secret(cls, options: dict[str, Any]) -> dict[str, Any]:
+        found = sorted(name for name, value in options.items() if _is_secret(name, value))
+        if found:
+            raise ValueError(
+                f"{', '.join(found)} would keep a secret in a file: take it out, and set it in the environment or an "
+                "Airflow connection (barometer sources check says under which name)"
+            )
+        return options
 
     @model_validator(mode="after")
     def _says_where_rows_come_from(self) -> SourceConfig:
@@ -139,6 +161,11 @@ class CityDescription(_Strict):
     geographies: tuple[Geography, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     sources: tuple[SourceConfig, ...] = ()
+    contact: str = Field(
+        default="",
+        pattern=r"^(|https://[^\s()]+|[^\s()@]+@[^\s()@]+)$",
+        description="e-mail or web page of who runs this: live services are told it with every request",
+    )
 
     @field_validator("languages")
     @classmethod
