@@ -39,6 +39,8 @@ class Post(msgspec.Struct, kw_only=True, frozen=True):
     postcode: str | None = None
     platform_place: str | None = None
     profile_place: str | None = None
+    look_up_id: str | None = None
+    """What the service is asked for to see whether the post is still there; None: `id`. Kept sealed, if at all."""
 
 
 class Takedown(msgspec.Struct, kw_only=True, frozen=True):
