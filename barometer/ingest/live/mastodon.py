@@ -151,7 +151,7 @@ class Mastodon:
         return f"{reading.options.server} shows {', '.join(shown)}"
 
     def look_up(self, call: Call, ids: Sequence[str]) -> Sequence[bytes]:
-        """Statuses that are still there, of up to 20 by their number on the server; see `recheck.Lookup`."""
+        """Statuses that are still there, of up to 20 by their number on the server; see `lookups.Lookup`."""
         address = f"{call.options.base}/api/v1/statuses"
         answer = call.web.get(address, params={"id[]": list(ids)}, headers=bearer(call.secrets.get("token")))
         return [bytes(raw) for raw in decoded(answer, list[msgspec.Raw], "a list of statuses")]
