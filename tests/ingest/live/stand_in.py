@@ -135,6 +135,9 @@ def stand_in(answer: Answering) -> Iterator[StandIn]:
         def do_POST(self) -> None:
             self.do_GET()
 
+        def do_PUT(self) -> None:
+            self.do_GET()
+
         def _give(self, reply: Reply) -> None:
             time.sleep(reply.wait_seconds)
             body = reply.as_bytes()
