@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from barometer.ops.airflow import RETRIES, schedule_of, table_asset
+from barometer.ops.airflow import RETRIES, is_retaining, schedule_of, table_asset
 from barometer.ops.approval import REJECT
 from barometer.ops.cities import DEFAULT_POOL, CityCard, city_cards
 from barometer.ops.handbook import chapter, chapters
@@ -46,10 +46,12 @@ def the_night() -> Any:
 
 
 def open_night() -> PokeReturnValue:
-    earlier = get_current_context()["ti"].get_previous_dagrun(state="running")
-    if earlier is not None:
-        print(f"Waiting for {earlier.run_id}, an earlier night that is still running")
-    return PokeReturnValue(is_done=earlier is None, xcom_value=the_night().run_id)
+    instance = get_current_context()["ti"]
+    earlier = instance.get_previous_dagrun(state="running")
+    waits_for = earlier.run_id if earlier is not None else "retention" if is_retaining(instance) else ""
+    if waits_for:
+        print(f"Waiting for {waits_for}, which is still running")
+    return PokeReturnValue(is_done=not waits_for, xcom_value=the_night().run_id)
 
 
 def ingest(source_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +16,7 @@ from deltalake import write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barometer import lake as lake_module
 from barometer.errors import SchemaMismatch
 from barometer.lake import Lake, tombstone
 from barometer.tables import TABLES, Column
@@ -325,3 +327,35 @@ def test_a_column_declared_later_is_empty_in_what_was_there(lake: Lake, monkeypa
     assert lake.read("cursors").collect()["note"].to_list() == [None]
     lake.append("cursors", rows("cursors", {"night": OTHER_NIGHT, "source": "a", "note": "hello"}))
     assert lake.read("cursors").sort("night").collect()["note"].to_list() == [None, "hello"]
+
+
+def test_files_are_not_destroyed_while_a_write_is_under_way(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written and not yet committed looks like a dead one."""
+    lake.append("posts", rows("posts", {"post": "a"}))
+    order: list[str] = []
+    began, may_end = threading.Event(), threading.Event()
+    write = lake_module.write_deltalake
+
+    def slowly(*arguments: object, **options: object) -> None:
+        began.set()
+        may_end.wait(10)
+        write(*arguments, **options)
+        order.append("written")
+
+    def destroy() -> None:
+        lake.destroy_unreferenced_files()
+        order.append("destroyed")
+
+    monkeypatch.setattr(lake_module, "write_deltalake", slowly)
+    writer = threading.Thread(target=lambda: lake.append("posts", rows("posts", {"post": "b"})))
+    writer.start()
+    assert began.wait(10)
+    destroyer = threading.Thread(target=destroy)
+    destroyer.start()
+    destroyer.join(0.2)
+    assert destroyer.is_alive()
+    may_end.set()
+    writer.join(10)
+    destroyer.join(10)
+    assert order == ["written", "destroyed"]
+    assert lake.read("posts").collect()["post"].sort().to_list() == ["a", "b"]

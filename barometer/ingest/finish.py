@@ -27,7 +27,7 @@ from barometer.ingest.settle import (
     with_content,
 )
 from barometer.ingest.source import POSITION, Door, Rejected, Removal
-from barometer.lake import tombstone
+from barometer.lake import EXPIRED_TEXT, tombstone
 from barometer.ledger import Counts
 from barometer.night import Night
 from barometer.tables import TABLES
@@ -50,8 +50,9 @@ def _settle(
     night: Night, source: SourceConfig, intake: Intake, identity: Identity
 ) -> tuple[pl.DataFrame, list[Removal]]:
     second = intake.rows(identity.second) if identity.second else None
-    incoming = with_content(intake.rows(identity.table), second, identity, tie=POSITION)
-    existing = _existing(night, incoming[identity.key].unique(), identity)
+    rows = intake.rows(identity.table)
+    incoming = with_content(rows, second, identity, tie=POSITION)
+    existing = _existing(night, rows, identity)
     settled, edits = settle(incoming, existing, _tombstones(night, intake), identity)
     return settled, [*edits, *edits_told_before(settled, _told_edits(night, source), identity)]
 
@@ -62,12 +63,12 @@ def _told_edits(night: Night, source: SourceConfig) -> pl.DataFrame:
     return night.lake.read("removals").filter(own).collect()
 
 
-def _existing(night: Night, keys: pl.Series, identity: Identity) -> pl.DataFrame:
-    """What earlier nights know of these keys, with its content."""
-    wanted = keys.to_frame().lazy()
+def _existing(night: Night, incoming: pl.DataFrame, identity: Identity) -> pl.DataFrame:
+    """What earlier nights know of the incoming keys, with its content."""
+    wanted = incoming.select(identity.key).unique().lazy()
     rows = _earlier(night, identity.table).join(wanted, on=identity.key, how="semi").collect()
     if identity.table == "received_posts":
-        rows = pl.concat([rows, _purged(night, wanted, rows)])
+        rows = pl.concat([rows, _remembered(_purged(night, wanted, rows), incoming)])
     second = None
     if identity.second:
         second = _earlier(night, identity.second).join(wanted, on=identity.key, how="semi").collect()
@@ -84,6 +85,15 @@ def _purged(night: Night, wanted: pl.LazyFrame, known: pl.DataFrame) -> pl.DataF
     return filled.with_columns(version_at="created_at").select(
         pl.col(name).cast(dtype) for name, dtype in schema.items()
     )
+
+
+def _remembered(purged: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
+    """The same; an expired text is taken to be what comes again of the same time: nobody can tell any more."""
+    version = ["post", "version_at"]
+    told = incoming.sort(*version, "text").unique(version, keep="first").select(*version, told="text")
+    is_expired = pl.col("text") == EXPIRED_TEXT
+    filled = pl.when(is_expired).then(pl.col("told").fill_null(EXPIRED_TEXT)).otherwise("text").alias("text")
+    return purged.join(told, on=version, how="left", maintain_order="left").with_columns(filled).drop("told")
 
 
 def _earlier(night: Night, table: str) -> pl.LazyFrame:
