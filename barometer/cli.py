@@ -303,10 +303,12 @@ def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -
 def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], object]]:
     from barometer.check.run import check as check_step
     from barometer.estimate.run import estimate as estimate_step
+    from barometer.ingest.health import judge_sources
     from barometer.ingest.removals import apply_removals
 
     yield from _ingest_steps(night)
     yield lambda: apply_removals(night)
+    yield lambda: judge_sources(night)
     yield lambda: check_step(night, "ingest")
     yield lambda: _prepare(night)
     yield lambda: check_step(night, "prepare")

@@ -76,6 +76,13 @@ def removals() -> None:
     print(apply_removals(the_night()))
 
 
+def judge_sources() -> None:
+    from barometer.ingest.health import judge_sources as judge
+
+    for row in judge(the_night()).iter_rows(named=True):
+        print(f"{row['source']}: {row['evidence']}")
+
+
 def check(boundary: str) -> None:
     from barometer.check.run import check as check_boundary
 
@@ -208,6 +215,7 @@ def nightly(city: CityCard) -> DAG:
             opened,
             ingested,
             step(removals, trigger_rule=TriggerRule.NONE_FAILED)(),
+            step(judge_sources)(),
             check_step(city, "ingest"),
             step(prepare, **writes(city, "posts"))(),
             check_step(city, "prepare"),

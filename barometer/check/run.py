@@ -26,6 +26,7 @@ from barometer.check import (
     rumours,
     sensitivity,
     skill,
+    source_health,
 )
 from barometer.check.engine import Outcome, evaluate
 from barometer.errors import CheckFailed
@@ -33,7 +34,17 @@ from barometer.night import Night
 from barometer.tables import TABLES
 
 BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
-    "ingest": (received_posts, platform_ids, respondents, answers, reports, observations, counts, ledger),
+    "ingest": (
+        received_posts,
+        platform_ids,
+        respondents,
+        answers,
+        reports,
+        observations,
+        counts,
+        source_health,
+        ledger,
+    ),
     "prepare": (posts, ledger),
     "classify": (labels, rumours, ledger),
     "estimate": (estimates, coverage, audit_sample, audits, skill, alerts, clusters, sensitivity, ledger),

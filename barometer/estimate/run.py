@@ -27,6 +27,7 @@ from barometer.estimate.observations import estimate_observations
 from barometer.estimate.periods import PERIOD, blocks, earliest_day, with_period
 from barometer.estimate.posts import corrected_posts, estimate_posts
 from barometer.estimate.reports import estimate_reports
+from barometer.estimate.silence import silent_periods
 from barometer.estimate.survey import direct_answers, gated, waves
 from barometer.estimate.watch import find_alerts
 from barometer.indicators import CalendarWeeks, CountRate, Indicator, Indicators, config_version, load_indicators
@@ -112,6 +113,9 @@ def work_out(context: Context) -> Estimated:
         cells = pl.concat([survey.rows, others, combined]).sort("indicator", "geography", "area", *PERIOD)
         is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
         cells = withhold(cells, where=is_withheld, reason="not_applicable")
+        silent = silent_periods(context.night, cells, context.indicators.indicators).with_columns(is_silent=True)
+        cells = cells.join(silent, on=["indicator", *PERIOD], how="left", maintain_order="left")
+        cells = withhold(cells, where=pl.col("is_silent").is_not_null(), reason="source_silent").drop("is_silent")
         beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
         beside["audits"] = audits
         beside["clusters"] = find_clusters(cells, city=context.night.city, indicators=context.indicators)

@@ -53,6 +53,9 @@ def good(table: str) -> pl.DataFrame:
         "coverage": [{"signal": "posts", "area": "T1", "voices_per_1000": 3.0}],
         "audit_sample": [{"post": HEX, "inclusion": 0.5}],
         "audits": [{"method": "prevalence", "audited": 300, "drift_p": 0.4, "agreement": 0.9}],
+        "source_health": [
+            {"state": "working", "records": 20, "expected": 22.0, "expected_lower": 12.0, "expected_upper": 33.0}
+        ],
         "skill": [{"skill": 0.3, "lower": 0.1, "upper": 0.5, "weight": 0.4}],
         "alerts": [_alert()],
         "clusters": [{"area": "T1", "quadrant": "none", "p_value": 0.4, "is_significant": False}],
