@@ -156,8 +156,9 @@ def entries(answer: Answer, feed: str) -> list[dict[str, str]]:
         words = f"the feed {answer.url} declares a document type or entities, which a feed has no need of: not read"
         raise ServiceRefused(words, status=str(answer.status))
     content = io.BytesIO(_DECLARATION.sub("", text, count=1).encode())
+    # An id is taken as it is: made absolute by the feed's address, one article would have an id in each feed.
     parsed = feedparser.parse(
-        content, response_headers={"content-type": "application/xml; charset=utf-8", "content-location": answer.url}
+        content, response_headers={"content-type": "application/xml; charset=utf-8"}, resolve_relative_uris=False
     )
     if not parsed.entries and not parsed.version:
         words = f"what {answer.url} answers is no RSS or Atom feed: correct the address"
@@ -169,7 +170,9 @@ def _text(answer: Answer) -> str:
     """The body as text. Only encodings in which `<!` cannot hide are read: the parser would believe others."""
     encoding = _encoding(answer)
     if encoding not in (*_ENCODINGS, "utf-8-sig") and not _ONE_BYTE.fullmatch(encoding):
-        words = f"the feed {answer.url} is in an encoding that is not read ({encoding[:20]}): ask its publisher for UTF-8"
+        words = (
+            f"the feed {answer.url} is in an encoding that is not read ({encoding[:20]}): ask its publisher for UTF-8"
+        )
         raise ServiceRefused(words, status=str(answer.status))
     text = answer.body.decode(encoding, "replace")
     if "\0" in text:
@@ -193,8 +196,9 @@ def _entry(entry: Any, head: Any, feed: str) -> dict[str, str]:
         "link": entry.get("link", ""),
         "title": entry.get("title", ""),
         "summary": _words(entry),
-        "published": _time(entry.get("published_parsed")),
-        "updated": _time(entry.get("updated_parsed")),
+        # As a plain mapping: the parser's own would give the date of publication for the date of the last change.
+        "published": _time(dict.get(entry, "published_parsed")),
+        "updated": _time(dict.get(entry, "updated_parsed")),
         "language": head.get("language", ""),
     }
     return {name: value for name, value in stated.items() if value}

@@ -30,6 +30,8 @@ class Answered:
 class Lookup(Protocol):
     """Gives back what is still there, as records that the connector's parser reads. What is not given back is gone."""
 
+    platform: str
+    """Platform of the posts it knows."""
     look_up_size: int
     """Most ids in one request."""
     look_ups_a_night: int
@@ -41,6 +43,10 @@ class Lookup(Protocol):
 
     def name_of(self, record: bytes) -> str:
         """The id by which such a record was asked for."""
+        ...
+
+    def alias(self, call: Call, platform_id: str) -> str:
+        """Another id by which the service's removals may name the post; empty where there is none."""
         ...
 
 

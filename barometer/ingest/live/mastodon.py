@@ -26,6 +26,7 @@ from barometer.errors import NotPermitted, ServiceRefused, SourceFailed
 from barometer.ingest.live.connector import Call, Cursor, Options, Page, Secret
 from barometer.ingest.live.several import bearer, decoded, each, until
 from barometer.ingest.live.web import Answer
+from barometer.ingest.posts.mastodon import local_id
 
 PAGE_SIZE = 40
 """The most statuses a timeline gives at once."""
@@ -132,6 +133,7 @@ class Mastodon:
         "Posts whose authors ask not to be indexed are left out and deleted posts are deleted; the server's own rules "
         "stand at /about (https://docs.joinmastodon.org/user/profile/)."
     )
+    platform: str = "mastodon"
     look_up_size: int = LOOK_UP_SIZE
     look_ups_a_night: int = 2_000
 
@@ -155,6 +157,10 @@ class Mastodon:
         address = f"{call.options.base}/api/v1/statuses"
         answer = call.web.get(address, params={"id[]": list(ids)}, headers=bearer(call.secrets.get("token")))
         return [bytes(raw) for raw in decoded(answer, list[msgspec.Raw], "a list of statuses")]
+
+    def alias(self, call: Call, platform_id: str) -> str:
+        """What the stream's deletions call a status; see `lookups.Lookup`."""
+        return local_id(call.options.server, platform_id)
 
     def name_of(self, record: bytes) -> str:
         """A status's number on the server."""
@@ -289,7 +295,7 @@ def _of_frame(reading: _Reading, frame: bytes) -> list[bytes]:
 
 def _deletion(reading: _Reading, status_id: str) -> bytes:
     known = {"uri": reading.uris[status_id]} if status_id in reading.uris else {}
-    return json.dumps({"event": "delete", "id": status_id, **known}).encode()
+    return json.dumps({"event": "delete", "server": reading.options.server, "id": status_id, **known}).encode()
 
 
 CONNECTOR = Mastodon()

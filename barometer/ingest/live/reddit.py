@@ -123,6 +123,7 @@ class Reddit:
     )
     api: str = API
     tokens: str = TOKENS
+    platform: str = "reddit"
     look_up_size: int = 100
     look_ups_a_night: int = 2_000
 
@@ -143,6 +144,10 @@ class Reddit:
         answer = self._reading(call, {}).ask("api/info", {"id": ",".join(ids)})
         return [bytes(raw) for raw in decoded(answer, _Listing, "a listing").data.children]
 
+    def alias(self, call: Call, platform_id: str) -> str:
+        """Nothing takes them back by another name."""
+        return ""
+
     def name_of(self, record: bytes) -> str:
         """A thing's fullname."""
         thing = msgspec.json.decode(record, type=_Thing)
@@ -161,7 +166,9 @@ def _new_token(call: Call, address: str) -> str:
         return decoded(answer, _Token, "a token").access_token
     except ServiceRefused:
         # Reddit says so with status 200 and {"error": …}.
-        words = "Reddit gives no token for client_id and client_secret: check both, and that the application is approved"
+        words = (
+            "Reddit gives no token for client_id and client_secret: check both, and that the application is approved"
+        )
         raise NotPermitted(words, status=str(answer.status)) from None
 
 

@@ -78,7 +78,9 @@ class XCompliance:
 
     def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
         """Raises `ServiceRefused`: an archive is read from files; this service only says what of it must go."""
-        raise ServiceRefused("x_compliance brings no posts: give the archive's source kind files and recheck x_compliance")
+        raise ServiceRefused(
+            "x_compliance brings no posts: give the archive's source kind files and recheck x_compliance"
+        )
 
     def probe(self, call: Call) -> str:
         """Ask for the list of our jobs."""

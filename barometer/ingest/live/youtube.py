@@ -10,7 +10,7 @@ from the top where the token is no longer known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -81,7 +81,7 @@ class _Replies(msgspec.Struct):
 class _Thread(msgspec.Struct):
     id: str
     snippet: _ThreadSnippet
-    replies: _Replies = field(default_factory=_Replies)
+    replies: _Replies = msgspec.field(default_factory=_Replies)
 
 
 class _VideoId(msgspec.Struct, rename="camel"):
@@ -152,6 +152,7 @@ class YouTube:
         "(https://developers.google.com/youtube/terms/developer-policies)."
     )
     api: str = API
+    platform: str = "youtube"
     look_up_size: int = LOOK_UP_SIZE
     look_ups_a_night: int = 1_000
 
@@ -189,6 +190,10 @@ class YouTube:
         params = {"part": "snippet", "id": ",".join(ids), "textFormat": "plainText"}
         return [bytes(raw) for raw in reading.ask("comments", params).items]
 
+    def alias(self, call: Call, platform_id: str) -> str:
+        """Nothing takes them back by another name."""
+        return ""
+
     def name_of(self, record: bytes) -> str:
         """A comment's id."""
         return _comment(record).id
@@ -213,7 +218,7 @@ def _first(options: YouTubeOptions) -> tuple[str, str]:
 def _walk(reading: _Reading, kind: str, one: str) -> Iterator[Page]:
     """Threads of a video or channel, newest first, back to where the last walk began and some days further."""
     place = dict(reading.places.get(one, {}))
-    reach = _reach(reading, place)
+    reach, is_resumed = _reach(reading, place), "token" in place
     while True:
         try:
             page = _threads(reading, kind, one, place.get("token"))
@@ -235,7 +240,10 @@ def _walk(reading: _Reading, kind: str, one: str) -> Iterator[Page]:
         place = dict(reading.places[one])
         yield reading.page([record for record in records if _is_in_time(record, reading)])
         if is_last:
-            return
+            break
+    if is_resumed:
+        # What was written since the walk was cut short stands above the place where it went on.
+        yield from _walk(reading, kind, one)
 
 
 def _reach(reading: _Reading, place: Mapping[str, str]) -> datetime:
