@@ -193,6 +193,7 @@ _PLATFORM_IDS = Table(
         Column("service", pl.String, "whom to ask: reddit, youtube, mastodon, x_compliance"),
         Column("sealed_id", pl.String, "AES-256-SIV of the platform's id, bound to the post", "base64url"),
         Column("seen_at", UTC_TIME, "end of the night on which the post came"),
+        _SYNTHETIC,
     ),
     key=("post",),
     partition=("night", "source"),

@@ -13,6 +13,7 @@ from barometer.ingest.files import FilesSource
 from barometer.ingest.finish import OPERATOR, STEP, finish
 from barometer.ingest.intake import Intake
 from barometer.ingest.live import night as live
+from barometer.ingest.live.services import look_up_service
 from barometer.ingest.live.opening import require_sound
 from barometer.ingest.source import Context, Door, Parser
 from barometer.ingest.tables.answers import Answers
@@ -54,7 +55,7 @@ def ingest_source(night: Night, source: SourceConfig, door: Door) -> Counts:
     with ledger.timed(night, STEP, source.id):
         if source.kind == "live":
             require_sound(source)
-            return live.ingest(night, source, door, context=_context(night, source, door), parser=_parser(source))
+            return live.ingest(night, source, door, context=context_of(night, source, door), parser=parser_of(source))
         return finish(night, source, door, _files(night, source, door))
 
 
@@ -64,7 +65,7 @@ def _files(night: Night, source: SourceConfig, door: Door) -> Intake:
     # A night that later nights built on must read again exactly what it read, or nothing.
     until = None if marks.is_last else marks.own or before
     folder = night.settings.inbox / night.city.id
-    files = FilesSource(source, folder, _parser(source), _context(night, source, door), until=until)
+    files = FilesSource(source, folder, parser_of(source), context_of(night, source, door), until=until)
     if marks.is_last and marks.own is not None:
         files.require_present(before, marks.own)
     intake = Intake(cursor=before)
@@ -73,7 +74,8 @@ def _files(night: Night, source: SourceConfig, door: Door) -> Intake:
     return intake
 
 
-def _parser(source: SourceConfig) -> Parser:
+def parser_of(source: SourceConfig) -> Parser:
+    """The parser of the source's signal and format; raises `BadConfiguration` where there is none."""
     parser = PARSERS.get((source.signal, source.format))
     if parser is None:
         known = sorted(name for signal, name in PARSERS if signal == source.signal)
@@ -83,7 +85,7 @@ def _parser(source: SourceConfig) -> Parser:
     return parser
 
 
-def _context(night: Night, source: SourceConfig, door: Door) -> Context:
+def context_of(night: Night, source: SourceConfig, door: Door) -> Context:
     """What parsers may know. The machine's clock serves only to refuse dates that lie in everybody's future."""
     latest = max(night.horizon, datetime.now(UTC)) + _AHEAD
     return Context(
@@ -95,6 +97,7 @@ def _context(night: Night, source: SourceConfig, door: Door) -> Context:
         earliest=datetime.combine(_earliest(source), time(), UTC),
         latest=latest,
         file="",
+        look_up_service=look_up_service(source),
     )
 
 

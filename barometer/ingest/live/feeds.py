@@ -160,7 +160,7 @@ def entries(answer: Answer, feed: str) -> list[dict[str, str]]:
     parsed = feedparser.parse(
         content, response_headers={"content-type": "application/xml; charset=utf-8"}, resolve_relative_uris=False
     )
-    if not parsed.entries and not parsed.version:
+    if not parsed.entries and not parsed.get("version"):
         words = f"what {answer.url} answers is no RSS or Atom feed: correct the address"
         raise ServiceRefused(words, status=str(answer.status))
     return [_entry(entry, parsed.feed, feed) for entry in parsed.entries]

@@ -171,19 +171,28 @@ def _walk(reading: _Reading, name: str) -> Iterator[Page]:
     """Pages of one timeline, oldest first, up to the horizon."""
     start = reading.marks.get(name)
     position = _a_little_before(start, reading) if start else _first_id(reading)
-    for _ in range(reading.options.pages_a_timeline):
+    remaining = reading.options.pages_a_timeline
+    while remaining:
         found, following = _ask(reading, name, {"limit": PAGE_SIZE, "min_id": position})
         known = [(status, raw) for status, raw in found if status.created_at <= until(reading.call)]
-        if known:
-            newest = max((status.id for status, _ in known), key=_order)
-            reading.marks[name] = max(reading.marks.get(name, newest), newest, key=_order)
-            reading.uris.update({status.id: status.uri for status, _ in known if status.uri})
+        # What is read again does not use up the night's pages, or a busy timeline would never get ahead.
+        remaining -= _take_note(reading, name, [status for status, _ in known])
         yield reading.page([raw for _, raw in known])
         if len(known) < len(found) or not found:
             return
         if _order(following) <= _order(position):
             raise ServiceRefused(f"{reading.options.server} turns in a circle at {name}: its pages do not go forward")
         position = following
+
+
+def _take_note(reading: _Reading, name: str, statuses: Sequence[_Status]) -> bool:
+    """Move the timeline's bookmark, and remember which status has which number; whether the bookmark moved."""
+    reading.uris.update({status.id: status.uri for status in statuses if status.uri})
+    before = reading.marks.get(name, "0")
+    newest = max([before, *(status.id for status in statuses)], key=_order)
+    if newest != "0":
+        reading.marks[name] = newest
+    return newest != before
 
 
 def _ask(reading: _Reading, name: str, params: Mapping[str, str | int]) -> tuple[list[_Found], str]:
