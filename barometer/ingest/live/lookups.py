@@ -24,6 +24,8 @@ class Answered:
 
     gone: tuple[Gone, ...]
     bookmark: Cursor
+    is_asked: bool = True
+    """Whether the ids it was given were taken up; not while it is still at those of an earlier night."""
 
 
 @runtime_checkable

@@ -226,7 +226,8 @@ class _Asking:
         if few.is_empty() and not mark["slow"]:
             return
         answered = look_up.find_gone(self.call, self._ids(few), mark["slow"])
-        after = {**mark, "slow": answered.bookmark, "after": few["post"][-1] if few.height else mark["after"]}
+        reached = few["post"][-1] if few.height and answered.is_asked else mark["after"]
+        after = {**mark, "slow": answered.bookmark, "after": reached}
         held = set(self.held["post"])
         for reason in ("deleted", "account_deleted"):
             named_so = (one.id for one in answered.gone if one.reason == reason)
