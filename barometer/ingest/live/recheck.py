@@ -195,11 +195,7 @@ class _Asking:
         part = self._parsed(records)
         accounted = {*_rows(part), *(one.subject for one in (*part.removals, *part.rejected))}
         absent = [post for post, own in zip(few["post"], ids, strict=True) if own not in returned]
-        hidden = [
-            post
-            for post, own in zip(few["post"], ids, strict=True)
-            if own in returned and post not in accounted
-        ]
+        hidden = [post for post, own in zip(few["post"], ids, strict=True) if own in returned and post not in accounted]
         gone = [*self._gone(absent, "deleted").removals, *self._gone(hidden, "consent_withdrawn").removals]
         return Part(
             read=part.read + len(absent),

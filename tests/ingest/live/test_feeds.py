@@ -188,7 +188,9 @@ class TestPoliteness:
         assert set(pages[-1].cursor["feeds"]) == {f"{server.url}/rss"}
 
 
-@pytest.mark.parametrize("wrong", [(), ("paper.example/rss",), ("ftp://paper.example/rss",), ("https://a:b@paper.example",)])
+@pytest.mark.parametrize(
+    "wrong", [(), ("paper.example/rss",), ("ftp://paper.example/rss",), ("https://a:b@paper.example",)]
+)
 def test_only_addresses_are_feeds(wrong: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError):
         FeedOptions(feeds=wrong)

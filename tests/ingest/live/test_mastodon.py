@@ -221,7 +221,9 @@ class TestRecordedExchanges:
             replies = iter([reply])
             web = DirectWeb(lambda asked, replies=replies: next(replies, Reply(body=[])))  # type: ignore[misc]
             options = MastodonOptions(server="town.example", timelines=("public",), days_back=3_650)
-            call = a_call(StandIn(1), options=options, started_at=NOW + timedelta(days=365), horizon=NOW.replace(year=2027))
+            call = a_call(
+                StandIn(1), options=options, started_at=NOW + timedelta(days=365), horizon=NOW.replace(year=2027)
+            )
             pages = list(CONNECTOR.pages(Call(call.context, options, web, {}, call.started_at), None))
             records = [record for page in pages for record in page.records]
             assert len(records) == len(json.loads(body))

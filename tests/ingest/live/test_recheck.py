@@ -294,7 +294,9 @@ class TestYouTube:
         assert sorted(asked) == [10, 50]
 
 
-def test_a_service_that_has_nothing_left_is_believed_and_nothing_readable_is_left(town: Town, reddit: RedditHere) -> None:
+def test_a_service_that_has_nothing_left_is_believed_and_nothing_readable_is_left(
+    town: Town, reddit: RedditHere
+) -> None:
     town.ingest()
     reddit.items = []
     assert town.recheck() == Counts(read=10, received=10, removed=10)

@@ -147,7 +147,8 @@ class TestAJob:
         assert here.uploaded == [["11"]]
 
     @pytest.mark.parametrize(
-        ("reply", "kind"), [(Reply(401), NotPermitted), (Reply(503), ServiceUnavailable), (Reply(body="?"), SourceFailed)]
+        ("reply", "kind"),
+        [(Reply(401), NotPermitted), (Reply(503), ServiceUnavailable), (Reply(body="?"), SourceFailed)],
     )
     def test_that_cannot_be_made_is_said_in_words(self, reply: Reply, kind: type[Exception]) -> None:
         with stand_in(lambda asked: reply) as server, pytest.raises(kind) as failed:
