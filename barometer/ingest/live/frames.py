@@ -33,7 +33,7 @@ class Frames:
 
     @classmethod
     def open(cls, url: httpx.URL, addresses: Sequence[str], *, user_agent: str, seconds: float) -> Frames:
-        """Connect to one of the addresses and shake hands, each within `seconds`. Raises `SourceFailed` in one of its kinds."""
+        """Connect to one of the addresses and shake hands, each within `seconds`. Raises `SourceFailed`."""
         try:
             plain = connect(addresses, port_of(url), timeout=seconds)
         except OSError:
