@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -141,7 +142,7 @@ class Mastodon:
         """New statuses of every timeline, then what the stream brings while we listen. See `Connector.pages`."""
         reading = _Reading(call, dict((cursor or {}).get("timelines", {})))
         names = reading.options.names
-        yield from each([*(lambda name=name: _walk(reading, name) for name in names), lambda: _listen(reading)])
+        yield from each([*(partial(_walk, reading, name) for name in names), partial(_listen, reading)])
 
     def probe(self, call: Call) -> str:
         """Ask each timeline for one status."""
@@ -196,7 +197,7 @@ def _take_note(reading: _Reading, name: str, statuses: Sequence[_Status]) -> boo
 
 
 def _ask(reading: _Reading, name: str, params: Mapping[str, str | int]) -> tuple[list[_Found], str]:
-    """Statuses of a timeline, and the id to go on from. Raises `NotPermitted`, in words, where it is not shown to us."""
+    """Statuses of a timeline, and the id to go on from. Raises `NotPermitted`, in words, if it is closed."""
     address, choice = _address(reading.options, name)
     try:
         answer = reading.call.web.get(address, params={**choice, **params}, headers=reading.headers)
@@ -264,7 +265,7 @@ def _listen(reading: _Reading) -> Iterator[Page]:
     """What every timeline's stream brings, one timeline after the other, each for its share of the minutes."""
     names = reading.options.names
     seconds = 60 * reading.options.stream_minutes / len(names)
-    return each(lambda name=name: _stream(reading, name, seconds) for name in names if seconds)
+    return each(partial(_stream, reading, name, seconds) for name in names if seconds)
 
 
 def _stream(reading: _Reading, name: str, seconds: float) -> Iterator[Page]:

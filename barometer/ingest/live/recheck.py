@@ -30,7 +30,7 @@ from barometer.ingest.live.fetches import FetchLog
 from barometer.ingest.live.lookups import AnyLookup, Lookup, SlowLookup
 from barometer.ingest.live.opening import named, opened
 from barometer.ingest.live.services import CONNECTORS, look_up_service
-from barometer.ingest.run import context_of, parser_of
+from barometer.ingest.run import context_of, require_parser
 from barometer.ingest.source import Batch, Context, Door, Line, LineParser, Part, Removal, RemovalReason, identity
 from barometer.lake import tombstone
 from barometer.ledger import Counts
@@ -56,7 +56,7 @@ def recheck_source(night: Night, source: SourceConfig, door: Door) -> Counts:
     bookmark = json.loads(tries["cursor"][-1]) if tries.height else _NOT_BEGUN
     with ledger.timed(night, STEP, own.id):
         intake = Intake(cursor={**bookmark, "done": False})
-        failure = _ask(night, source, own, asking, intake, door)
+        failure = _ask(night, source, intake, own=own, asking=asking, door=door)
         counts = finish(night, own, door, intake)
     if failure is not None:
         raise failure
@@ -85,14 +85,14 @@ def _asking(source: SourceConfig) -> SourceConfig:
 
 
 def _ask(
-    night: Night, source: SourceConfig, own: SourceConfig, asking: SourceConfig, intake: Intake, door: Door
+    night: Night, source: SourceConfig, intake: Intake, *, own: SourceConfig, asking: SourceConfig, door: Door
 ) -> SourceFailed | None:
     """Everything the service says, into `intake`; returns what stopped it, if anything did."""
     log, failure = FetchLog(), None
     context = context_of(night, own, door)
     try:
         with opened(asking, context, night.settings, log=log, contact=night.city.contact) as ready:
-            asked = _Asking(ready.connector, ready.call, parser_of(source), _held(night, source, ready.connector))
+            asked = _Asking(ready.connector, ready.call, require_parser(source), _held(night, source, ready.connector))
             for batch in asked.batches(_taken_back(night), intake.cursor):
                 intake.add(batch, door)
         intake.cursor = {**intake.cursor, "done": True}
@@ -193,7 +193,7 @@ class _Asking:
         returned = _names(look_up, records)
         self._require_sense(returned)
         part = self._parsed(records)
-        accounted = {*_rows(part), *(one.subject for one in (*part.removals, *part.rejected))}
+        accounted = {*_rows(part), *(one.subject for one in part.removals), *(one.subject for one in part.rejected)}
         absent = [post for post, own in zip(few["post"], ids, strict=True) if own not in returned]
         hidden = [post for post, own in zip(few["post"], ids, strict=True) if own in returned and post not in accounted]
         gone = [*self._gone(absent, "deleted").removals, *self._gone(hidden, "consent_withdrawn").removals]

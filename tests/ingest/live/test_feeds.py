@@ -83,7 +83,7 @@ class TestEntries:
 
 BOMB = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 HARM = {
-    "billion laughs": f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY l0 "lol">{BOMB}]><rss><channel>&l9;</channel></rss>',
+    "billion laughs": f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY l0 "lol">{BOMB}]><rss>&l9;</rss>',
     "a file of ours": '<!DOCTYPE rss [<!ENTITY f SYSTEM "file:///etc/passwd">]><rss><channel>&f;</channel></rss>',
     "an address within": '<!DOCTYPE rss SYSTEM "http://10.0.0.1/x.dtd"><rss></rss>',
     "a parameter entity": '<!DOCTYPE rss [<!ENTITY % p SYSTEM "http://10.0.0.1/p"> %p;]><rss></rss>',
@@ -109,9 +109,9 @@ class TestHarm:
             entries(an_answer(body), FEED)
 
     def test_of_size_is_refused_while_it_comes(self) -> None:
-        with stand_in(lambda asked: Reply(body=b"<rss>" + bytes(6 << 20))) as server:
-            with pytest.raises(ServiceRefused, match="more than"):
-                read(server)
+        body = b"<rss>" + bytes(6 << 20)
+        with stand_in(lambda asked: Reply(body=body)) as server, pytest.raises(ServiceRefused, match="more than"):
+            read(server)
 
     @pytest.mark.parametrize("body", ["", "hello", "<html><body>moved</body></html>", "{}", "\0" * 10])
     def test_what_is_no_feed_is_said_to_be_none(self, body: str) -> None:
@@ -176,8 +176,7 @@ class TestPoliteness:
         with stand_in(answer) as server:
             call = a_call_of(server, paths=("/gone", "/rss", "/forum"))
             with pytest.raises(ServiceRefused):
-                for page in CONNECTOR.pages(call, None):
-                    pages.append(page)
+                pages.extend(CONNECTOR.pages(call, None))
         assert [len(page.records) for page in pages] == [2, 2]
         assert set(pages[-1].cursor["feeds"]) == {f"{server.url}/rss", f"{server.url}/forum"}
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from websockets.sync.server import ServerConnection
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable
-from barometer.ingest.live.connector import Call
+from barometer.ingest.live.connector import Call, Page
 from barometer.ingest.live.mastodon import CONNECTOR, MastodonOptions, id_at
 from barometer.ingest.posts.mastodon import PARSER
 from tests.ingest.helpers import a_context
@@ -42,7 +42,7 @@ class TestTheWalk:
             pages = list(CONNECTOR.pages(a_call_of(server), None))
         assert [len(page.records) for page in pages] == [40, 40, 20, 0]
         asked = [one.query for one in server.asked]
-        assert all(query["limit"] == ["40"] and query["local"] == ["true"] for query in asked)
+        assert {(query["limit"][0], query["local"][0]) for query in asked} == {("40", "true")}
         assert asked[0]["min_id"] == [id_at(NOW - timedelta(days=7))]
         assert asked[1]["min_id"] == [here.id_of(here.items[39])]
 
@@ -51,7 +51,7 @@ class TestTheWalk:
         with stand_in(here.answer) as server:
             call = a_call_of(server, overlap_hours=0.5)
             pages = list(CONNECTOR.pages(call, {"timelines": {"local": last}}))
-        assert numbers(here, pages) and min(numbers(here, pages)) >= 70
+        assert min(numbers(here, pages)) == 71
         assert pages[-1].cursor == {"timelines": {"local": last}}
 
     def test_takes_an_id_that_is_no_number_as_it_is(self, here: MastodonHere) -> None:
@@ -97,11 +97,12 @@ class TestClosedTimelines:
         def answer(asked: Asked) -> Reply:
             return here.answer(asked) if "tag" in asked.path else Reply(422, {"error": "no"})
 
-        got: list[int] = []
-        with stand_in(answer) as server, pytest.raises(NotPermitted, match="timeline public"):
-            for page in CONNECTOR.pages(a_call_of(server, timelines=("public",), hashtags=("testville",)), None):
-                got += numbers(here, [page])
-        assert len(set(got)) == 100
+        pages: list[Page] = []
+        with stand_in(answer) as server:
+            call = a_call_of(server, timelines=("public",), hashtags=("testville",))
+            with pytest.raises(NotPermitted, match="timeline public"):
+                pages.extend(CONNECTOR.pages(call, None))
+        assert len(set(numbers(here, pages))) == 100
 
     def test_that_are_empty_are_pointed_out(self, here: MastodonHere) -> None:
         with stand_in(lambda asked: Reply(body=[])) as server:
@@ -119,15 +120,17 @@ def event(name: str, payload: Any) -> str:
     return json.dumps({"stream": ["public:local"], "event": name, "payload": packed})
 
 
+def a_streaming_call(here: MastodonHere, server: StandIn, **options: Any) -> Call:
+    """Timelines are walked without sockets; the stream comes over a real one."""
+    plain: dict[str, Any] = {"server": server.url, "timelines": ("local",), "stream_minutes": 0.02}
+    call = a_call(server, options=MastodonOptions(**(plain | options)), secrets=here.secrets)
+    return replace(call, web=DirectWeb(here.answer, stream=call.web))
+
+
 def listened(here: MastodonHere, talk: Callable[[ServerConnection], None], **options: Any) -> list[dict[str, Any]]:
     """Records of a reading whose timelines are walked directly, and whose stream comes over a real socket."""
     with ws_stand_in(talk) as server:
-        plain = {"server": server.url, "timelines": ("local",), "stream_minutes": 0.02}
-        call = a_call(server, options=MastodonOptions(**(plain | options)), secrets=here.secrets)
-        web = DirectWeb(here.answer)
-        web.frames = call.web.frames  # type: ignore[method-assign]
-        call = Call(call.context, call.options, web, call.secrets, call.started_at)
-        pages = list(CONNECTOR.pages(call, None))
+        pages = list(CONNECTOR.pages(a_streaming_call(here, server, **options), None))
         assert server.asked[0].path == "/api/v1/streaming"
         assert server.asked[0].headers["authorization"] == f"Bearer {SECRET}"
         assert SECRET not in str(server.asked[0].query)
@@ -167,11 +170,7 @@ class TestTheStream:
 
     def test_sets_aside_what_it_cannot_read(self) -> None:
         with ws_stand_in(lambda connection: connection.send("{broken")) as server:
-            options = MastodonOptions(server=server.url, timelines=("local",), stream_minutes=0.02)
-            call = a_call(server, options=options, secrets={"token": SECRET})
-            web = DirectWeb(MastodonHere().answer)
-            web.frames = call.web.frames  # type: ignore[method-assign]
-            pages = list(CONNECTOR.pages(Call(call.context, options, web, call.secrets, NOW), None))
+            pages = list(CONNECTOR.pages(a_streaming_call(MastodonHere(), server), None))
         assert [record for page in pages for record in page.records] == [b"{broken"]
 
     def test_ends_when_the_minutes_are_over(self, here: MastodonHere) -> None:
@@ -185,16 +184,12 @@ class TestTheStream:
         assert time.monotonic() - began < 3
 
     def test_that_breaks_keeps_the_walk_and_says_so(self, here: MastodonHere) -> None:
-        got: list[int] = []
+        pages: list[Page] = []
         with ws_stand_in(break_off) as server:
-            options = MastodonOptions(server=server.url, timelines=("local",), stream_minutes=0.02)
-            call = a_call(server, options=options, secrets=here.secrets)
-            web = DirectWeb(here.answer)
-            web.frames = call.web.frames  # type: ignore[method-assign]
+            call = a_streaming_call(here, server)
             with pytest.raises(ServiceUnavailable, match="broke"):
-                for page in CONNECTOR.pages(Call(call.context, options, web, call.secrets, NOW), None):
-                    got += numbers(here, [page])
-        assert len(got) == 100
+                pages.extend(CONNECTOR.pages(call, None))
+        assert len(numbers(here, pages)) == 100
 
 
 class TestRecordedExchanges:

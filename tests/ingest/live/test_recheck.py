@@ -66,7 +66,7 @@ def a_reddit(server: StandIn, **values: Any) -> Reddit:
 
 def _source(service: str, form: str, **options: Any) -> SourceConfig:
     values = {"id": "talk", "signal": "posts", "kind": "live", "service": service, "format": form}
-    return SourceConfig(**values, is_synthetic=False, options={"allow_http": True, **options})  # type: ignore[arg-type]
+    return SourceConfig(**values, is_synthetic=False, options={"allow_http": True, **options})
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable, SourceFailed
+from barometer.ingest.live.address import Gate
 from barometer.ingest.live.connector import Call
 from barometer.ingest.live.lookups import Gone
 from barometer.ingest.live.recheck import recheck_source
@@ -43,7 +44,7 @@ class XHere:
 
     def answer(self, asked: Asked) -> Reply:
         if asked.path == "/store/upload":
-            assert asked.method == "PUT" and asked.headers["content-type"] == "text/plain"
+            assert (asked.method, asked.headers["content-type"]) == ("PUT", "text/plain")
             assert "authorization" not in asked.headers
             self.uploaded.append(asked.body.decode().split())
             return Reply()
@@ -84,16 +85,8 @@ def an_x(server: StandIn) -> XCompliance:
 
 def a_call_of(server: StandIn, wait_minutes: float = 0.05, token: str = SECRET) -> Call:
     options = XComplianceOptions(wait_minutes=wait_minutes, poll_seconds=0)
-    store = StandIn(server.port)
-    call = a_call(server, store, options=options, secrets={"token": token})
-    call.web.gate = _both(server)  # type: ignore[attr-defined]
-    return call
-
-
-def _both(server: StandIn) -> Any:
-    from barometer.ingest.live.address import Gate
-
-    return Gate(allowed=frozenset({server.host, f"localhost:{server.port}"}))
+    gate = Gate(allowed=frozenset({server.host, f"localhost:{server.port}"}))
+    return a_call(server, options=options, secrets={"token": token}, gate=gate)
 
 
 class TestAJob:
@@ -160,17 +153,19 @@ class TestAJob:
         def answer(asked: Asked) -> Reply:
             return Reply(body='{"id": "11"}\nrubbish') if asked.path == "/store/results" else here.answer(asked)
 
-        with stand_in(answer) as server, pytest.raises(ServiceRefused, match="nothing was removed"):
-            here.url = server.url
-            an_x(server).find_gone(a_call_of(server), ["11"], {})
+        with stand_in(answer) as server:
+            here.url, call, service = server.url, a_call_of(server), an_x(server)
+            with pytest.raises(ServiceRefused, match="nothing was removed"):
+                service.find_gone(call, ["11"], {})
 
 
 def test_it_brings_no_posts_and_says_how_it_is_used(here: XHere) -> None:
     with stand_in(here.answer) as server:
         here.url = server.url
         assert "jobs" in an_x(server).probe(a_call_of(server))
+        call, service = a_call_of(server), an_x(server)
         with pytest.raises(ServiceRefused, match="recheck x_compliance"):
-            an_x(server).pages(a_call_of(server), None)
+            service.pages(call, None)
 
 
 def a_tweet(number: int) -> dict[str, Any]:
