@@ -1,9 +1,10 @@
 """RSS and Atom feeds of local news and forums, each with its own marks.
 
 A feed is asked for with what it said last time (`ETag`, `Last-Modified`); not before its `ttl` is over, nor in its
-`skipHours` and `skipDays`, but once a day whatever it says. XML from outside is read with care: a feed that declares a document type or entities is
-refused before any parser sees it, in whatever encoding it hides them, and so is one of more than 5 MiB. The parser
-(feedparser) then gets UTF-8 without declarations, fetches nothing, and follows no reference.
+`skipHours` and `skipDays`, but once a day whatever it says. XML from outside is read with care: a feed that declares a
+document type or entities is refused before any parser sees it, in whatever encoding it hides them, and so is one of
+more than 5 MiB. The parser (feedparser) then gets UTF-8 without declarations, fetches nothing, and follows no
+reference.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import feedparser
@@ -90,7 +92,7 @@ class Feeds:
         """Entries of every feed that has changed. See `Connector.pages`."""
         marks = {feed: dict(mark) for feed, mark in (cursor or {}).get("feeds", {}).items()}
         reading = _Reading(call, {feed: mark for feed, mark in marks.items() if feed in call.options.feeds})
-        return each([lambda feed=feed: _read(reading, feed) for feed in call.options.feeds])
+        return each([partial(_read, reading, feed) for feed in call.options.feeds])
 
     def probe(self, call: Call) -> str:
         """Fetch and read the first feed."""
@@ -156,10 +158,11 @@ def entries(answer: Answer, feed: str) -> list[dict[str, str]]:
         words = f"the feed {answer.url} declares a document type or entities, which a feed has no need of: not read"
         raise ServiceRefused(words, status=str(answer.status))
     content = io.BytesIO(_DECLARATION.sub("", text, count=1).encode())
+    # An id is taken as it is: made absolute by the feed's address, one article would have an id in each feed.
     parsed = feedparser.parse(
-        content, response_headers={"content-type": "application/xml; charset=utf-8", "content-location": answer.url}
+        content, response_headers={"content-type": "application/xml; charset=utf-8"}, resolve_relative_uris=False
     )
-    if not parsed.entries and not parsed.version:
+    if not parsed.entries and not parsed.get("version"):
         words = f"what {answer.url} answers is no RSS or Atom feed: correct the address"
         raise ServiceRefused(words, status=str(answer.status))
     return [_entry(entry, parsed.feed, feed) for entry in parsed.entries]
@@ -169,7 +172,9 @@ def _text(answer: Answer) -> str:
     """The body as text. Only encodings in which `<!` cannot hide are read: the parser would believe others."""
     encoding = _encoding(answer)
     if encoding not in (*_ENCODINGS, "utf-8-sig") and not _ONE_BYTE.fullmatch(encoding):
-        words = f"the feed {answer.url} is in an encoding that is not read ({encoding[:20]}): ask its publisher for UTF-8"
+        words = (
+            f"the feed {answer.url} is in an encoding that is not read ({encoding[:20]}): ask its publisher for UTF-8"
+        )
         raise ServiceRefused(words, status=str(answer.status))
     text = answer.body.decode(encoding, "replace")
     if "\0" in text:
@@ -193,8 +198,9 @@ def _entry(entry: Any, head: Any, feed: str) -> dict[str, str]:
         "link": entry.get("link", ""),
         "title": entry.get("title", ""),
         "summary": _words(entry),
-        "published": _time(entry.get("published_parsed")),
-        "updated": _time(entry.get("updated_parsed")),
+        # As a plain mapping: the parser's own would give the date of publication for the date of the last change.
+        "published": _time(dict.get(entry, "published_parsed")),
+        "updated": _time(dict.get(entry, "updated_parsed")),
         "language": head.get("language", ""),
     }
     return {name: value for name, value in stated.items() if value}

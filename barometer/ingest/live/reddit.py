@@ -12,6 +12,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -123,13 +124,14 @@ class Reddit:
     )
     api: str = API
     tokens: str = TOKENS
+    platform: str = "reddit"
     look_up_size: int = 100
     look_ups_a_night: int = 2_000
 
     def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
         """New things of every listing, each newest first. See `Connector.pages`."""
         reading = self._reading(call, cursor or {})
-        return each([lambda name=name: _walk(reading, name) for name in reading.options.listings])
+        return each([partial(_walk, reading, name) for name in reading.options.listings])
 
     def probe(self, call: Call) -> str:
         """Ask each listing for one thing."""
@@ -142,6 +144,10 @@ class Reddit:
         """Things that are still there, of up to 100 by their fullnames; see `lookups.Lookup`."""
         answer = self._reading(call, {}).ask("api/info", {"id": ",".join(ids)})
         return [bytes(raw) for raw in decoded(answer, _Listing, "a listing").data.children]
+
+    def alias(self, call: Call, platform_id: str) -> str:
+        """Nothing takes them back by another name."""
+        return ""
 
     def name_of(self, record: bytes) -> str:
         """A thing's fullname."""
@@ -161,7 +167,9 @@ def _new_token(call: Call, address: str) -> str:
         return decoded(answer, _Token, "a token").access_token
     except ServiceRefused:
         # Reddit says so with status 200 and {"error": …}.
-        words = "Reddit gives no token for client_id and client_secret: check both, and that the application is approved"
+        words = (
+            "Reddit gives no token for client_id and client_secret: check both, and that the application is approved"
+        )
         raise NotPermitted(words, status=str(answer.status)) from None
 
 

@@ -27,6 +27,7 @@ _MESSAGES_A_PART = 2_000
 _PUBLIC = frozenset({"public_channel", "public_supergroup", "public_group"})
 _OF_MANY = frozenset({"private_channel", "private_supergroup", "private_group"})
 
+
 class _Entity(msgspec.Struct):
     text: str = ""
 

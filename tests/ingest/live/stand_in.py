@@ -122,6 +122,8 @@ def stand_in(answer: Answering) -> Iterator[StandIn]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else every answer waits 40 ms for the client's acknowledgement of its head.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             length = int(self.headers.get("content-length") or 0)

@@ -187,8 +187,7 @@ class TestStreams:
         assert (removal.reason, removal.effective_at) == ("deleted", a_context().horizon)
 
     def test_any_other_is_of_a_number_on_the_server(self) -> None:
-        context = a_context(server="town.example")
-        (removal,) = parsed(PARSER, {"event": "delete", "id": "1"}, context=context).removals
+        (removal,) = parsed(PARSER, {"event": "delete", "server": "town.example", "id": "1"}).removals
         assert removal.subject == pseudonym("post", "mastodon:local:town.example/1")
 
     def test_without_a_number_it_is_set_aside(self) -> None:
