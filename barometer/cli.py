@@ -265,6 +265,16 @@ def remove(
 
 
 @app.command()
+def retain(city: CityOption, night: NightOption) -> None:
+    """Apply every removal, expire raw text, search every file of the lake, and write the day's certificate."""
+    from barometer.ingest.retention import retain as step
+
+    path = step(_night(city, night))
+    typer.echo(path.with_suffix(".md").read_text("utf-8"))
+    typer.echo(path)
+
+
+@app.command()
 def maintain(
     city: CityOption,
     raw_days: Annotated[int, typer.Option(help="keep raw posts of so many nights")],

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, PokeReturnValue, get_current_context, task, task_group
+from airflow.sdk import (
+    DAG,
+    CronDataIntervalTimetable,
+    PokeReturnValue,
+    TriggerRule,
+    get_current_context,
+    task,
+    task_group,
+)
 
 from barometer.ops.airflow import RETRIES, is_quiet, is_scheduled
 from barometer.ops.cities import city_cards
 from barometer.ops.handbook import chapter, chapters
+from barometer.ops.retry import ONE_SOURCE, is_left_out
 
 HANDBOOK = chapters(Path(__file__).with_suffix(".md"))
 DAILY_AT = CronDataIntervalTimetable("0 3 * * *", timezone="UTC")
@@ -20,12 +30,33 @@ def wait_for_the_night(city_id: str) -> PokeReturnValue:
     return PokeReturnValue(is_done=is_quiet(get_current_context()["ti"], city_id))
 
 
-def retain(city_id: str) -> str:
-    from barometer.ingest.retention import retain as retain_city
+def the_day(city_id: str) -> Any:
+    """The day it is done on (barometer.night.Night)."""
     from barometer.night import open_night
 
     run = get_current_context()["dag_run"]
-    return str(retain_city(open_night(city_id, (run.data_interval_end or run.run_after).date())))
+    return open_night(city_id, (run.data_interval_end or run.run_after).date())
+
+
+def recheck(city_id: str) -> None:
+    from barometer.ingest.live.recheck import can_be_rechecked, recheck_source
+    from barometer.prepare.privacy import city_door
+
+    day, instance = the_day(city_id), get_current_context()["ti"]
+    door = city_door(day.city, day.settings)
+    for source in filter(can_be_rechecked, day.city.sources):
+        try:
+            print(f"{source.id}: {recheck_source(day, source, door)}")
+        except ONE_SOURCE as failed:
+            if not is_left_out(failed, try_number=instance.try_number, most_tries=instance.max_tries + 1):
+                raise
+            print(f"{source.id}: left out today: {failed}")
+
+
+def retain(city_id: str) -> str:
+    from barometer.ingest.retention import retain as retain_city
+
+    return str(retain_city(the_day(city_id)))
 
 
 @task_group
@@ -36,7 +67,8 @@ def of_city(city_id: str) -> None:
         poke_interval=LOOK_SECONDS,
         timeout=timedelta(days=1),
     )(wait_for_the_night)(city_id)
-    waited >> task(doc_md=chapter(HANDBOOK, "retain"))(retain)(city_id)
+    asked = task(doc_md=chapter(HANDBOOK, "recheck"))(recheck)(city_id)
+    waited >> asked >> task(doc_md=chapter(HANDBOOK, "retain"), trigger_rule=TriggerRule.ALL_DONE)(retain)(city_id)
 
 
 with DAG(
