@@ -1,7 +1,7 @@
 """Bluesky's search, app.bsky.feed.searchPosts: posts that name a city's terms and places.
 
 https://docs.bsky.app/docs/api/app-bsky-feed-search-posts. Every query has its own bookmark, so that a new one begins
-`days_back` days ago and one that fails does not hold up the others. A night asks again for the last hour before the
+`days_back` days ago and one that is refused does not hold up the others. A night asks again for the last hour before the
 bookmark, as posts are indexed late; what comes twice is a duplicate. Answers come newest first, and the service does
 not let one page on for ever: after some thousand hits the search goes on as a new one up to the oldest time seen.
 
@@ -57,8 +57,13 @@ class SearchOptions(Options):
         return self
 
 
+class _Created(msgspec.Struct, rename="camel"):
+    created_at: datetime
+
+
 class _Times(msgspec.Struct, rename="camel"):
     indexed_at: datetime
+    record: _Created
 
 
 class _Hits(msgspec.Struct):
@@ -162,19 +167,24 @@ def _quoted(term: str) -> str:
 
 
 def _search(call: Call, cursor: Cursor | None) -> Iterator[Page]:
-    read: dict[str, str] = dict((cursor or {}).get("read", {}))
     until = min(call.started_at, call.context.horizon)
-    session = _Session(call)
     known = {_name(query): query for query in queries(call)}
     # Queries that were taken out of the options have no bookmark any more.
-    read = {name: at for name, at in read.items() if name in known}
+    read = {name: at for name, at in (cursor or {}).get("read", {}).items() if name in known}
+    session, refusal = _Session(call), None
     for name, query in known.items():
         begin = _begin(read.get(name), call)
-        for records in _hits(session, _Stretch(query, begin, until)) if begin < until else ():
-            call.web.note(records=len(records), cursor={"read": dict(read)})
-            yield Page(records, {"read": dict(read)})
+        try:
+            for records in _hits(session, _Stretch(query, begin, until)) if begin < until else ():
+                call.web.note(records=len(records), cursor={"read": dict(read)})
+                yield Page(records, {"read": dict(read)})
+        except ServiceRefused as error:
+            refusal = error
+            continue
         read[name] = max(_iso(until), read.get(name, ""))
-        yield Page((), {"read": dict(read)})
+    yield Page((), {"read": dict(read)})
+    if refusal is not None:
+        raise refusal
 
 
 def _begin(read_until: str | None, call: Call) -> datetime:
@@ -184,25 +194,33 @@ def _begin(read_until: str | None, call: Call) -> datetime:
 
 
 def _hits(session: _Session, stretch: _Stretch) -> Iterator[tuple[bytes, ...]]:
-    """All hits of a query, newest first."""
+    """All hits of a query, newest first; where the service pages no further, the rest is searched for anew."""
+    while stretch.since < stretch.until:
+        oldest = None
+        for posts, is_last in _paged(session, stretch):
+            yield tuple(bytes(post) for post in posts)
+            oldest = _sort_time(posts) or oldest
+            is_cut = is_last and len(posts) >= HITS_A_PAGE
+        if oldest is None or not is_cut:
+            return
+        # Up to and with the oldest time, as several posts may share it.
+        stretch = replace(stretch, until=min(oldest + _STEP, stretch.until - _STEP))
+
+
+def _paged(session: _Session, stretch: _Stretch) -> Iterator[tuple[list[msgspec.Raw], bool]]:
+    """Pages of one query and whether each is the last: no bookmark, one seen before, nothing in it, or deep enough."""
     cursor: str | None = None
-    count, oldest = 0, stretch.until
     seen: set[str] = set()
+    count = 0
     while True:
         told = _decoded(session.ask(stretch.params(session.call.options, cursor)))
-        yield tuple(bytes(post) for post in told.posts)
         count += len(told.posts)
-        oldest = min([oldest, *_times(told.posts)])
-        is_stuck = told.cursor is not None and told.cursor in seen
-        if told.cursor is None or not told.posts or is_stuck or count >= _DEEPEST:
-            break
+        is_last = told.cursor is None or told.cursor in seen or not told.posts or count >= _DEEPEST
+        yield told.posts, is_last
+        if is_last or told.cursor is None:
+            return
         cursor = told.cursor
         seen.add(cursor)
-    is_cut = count >= _DEEPEST or (bool(told.posts) and (is_stuck or len(told.posts) >= HITS_A_PAGE))
-    # Up to and with the oldest time, as several posts may share it.
-    further = replace(stretch, until=min(oldest + _STEP, stretch.until - _STEP))
-    if is_cut and stretch.since < further.until:
-        yield from _hits(session, further)
 
 
 def _decoded(answer: Answer) -> _Hits:
@@ -212,13 +230,19 @@ def _decoded(answer: Answer) -> _Hits:
         raise ServiceRefused("answered something that is no list of posts: check public_server") from None
 
 
-def _times(posts: list[msgspec.Raw]) -> Iterator[datetime]:
-    for post in posts:
+def _sort_time(posts: list[msgspec.Raw]) -> datetime | None:
+    """By what the service sorts the last of the posts that can be read: the earlier of created and indexed."""
+    for post in reversed(posts):
         try:
-            at = _TIMES.decode(post).indexed_at
+            told = _TIMES.decode(post)
         except msgspec.MsgspecError:
             continue  # The parser sets this hit aside, with the reason.
-        yield at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(_utc(told.indexed_at), _utc(told.record.created_at))
+    return None
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _name(query: str) -> str:
