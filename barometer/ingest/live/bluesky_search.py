@@ -1,8 +1,8 @@
 """Bluesky's search, app.bsky.feed.searchPosts: posts that name a city's terms and places.
 
 https://docs.bsky.app/docs/api/app-bsky-feed-search-posts. Every query has its own bookmark, so that a new one begins
-`days_back` days ago and one that is refused does not hold up the others. A night asks again for the last hour before the
-bookmark, as posts are indexed late; what comes twice is a duplicate. Answers come newest first, and the service does
+`days_back` days back and one that is refused does not hold up the others. A night asks again for the last hour before
+its bookmark, as posts are indexed late; what comes twice is a duplicate. Answers come newest first; the service does
 not let one page on for ever: after some thousand hits the search goes on as a new one up to the oldest time seen.
 
 With an account's handle and app password the account's own server is asked, which passes the search on; without, the
@@ -46,7 +46,7 @@ class SearchOptions(Options):
     is_city_named: bool = Field(True, description="a place's name counts only beside the city's: many are not unique")
     queries: tuple[str, ...] = Field((), description="whole queries, in the service's own language")
     languages: tuple[str, ...] = Field((), description="keep posts in these languages, and those that state none")
-    days_back: float = Field(3, gt=0, le=365, description="where a new query begins, days before the first night")
+    days_back: float = Field(3, gt=0, le=365, description="where a new query begins, days before the night's end")
     public_server: str = Field("https://api.bsky.app", description="who is asked without an account")
     account_server: str = Field("https://bsky.social", description="the account's own server, asked with an account")
 
@@ -173,7 +173,7 @@ def _search(call: Call, cursor: Cursor | None) -> Iterator[Page]:
     read = {name: at for name, at in (cursor or {}).get("read", {}).items() if name in known}
     session, refusal = _Session(call), None
     for name, query in known.items():
-        begin = _begin(read.get(name), call)
+        begin = _begin(read.get(name), until, call.options)
         try:
             for records in _hits(session, _Stretch(query, begin, until)) if begin < until else ():
                 call.web.note(records=len(records), cursor={"read": dict(read)})
@@ -187,10 +187,10 @@ def _search(call: Call, cursor: Cursor | None) -> Iterator[Page]:
         raise refusal
 
 
-def _begin(read_until: str | None, call: Call) -> datetime:
+def _begin(read_until: str | None, until: datetime, options: SearchOptions) -> datetime:
     if read_until is not None:
         return datetime.fromisoformat(read_until) - _OVERLAP
-    return call.started_at - timedelta(days=call.options.days_back)
+    return until - timedelta(days=options.days_back)
 
 
 def _hits(session: _Session, stretch: _Stretch) -> Iterator[tuple[bytes, ...]]:

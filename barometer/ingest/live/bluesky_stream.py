@@ -50,7 +50,7 @@ class StreamOptions(Options):
     languages: tuple[str, ...] = Field((), description="keep posts in these languages, and those that state none")
     dids: tuple[str, ...] = Field((), max_length=10_000, description="only these accounts, by their DIDs")
     hosts: tuple[str, ...] = Field(_PUBLIC_HOSTS, min_length=1, description="servers to ask, in this order")
-    hours_back: float = Field(24, gt=0, le=LOOKBACK_HOURS, description="where the first night begins, hours before it")
+    hours_back: float = Field(24, gt=0, le=LOOKBACK_HOURS, description="hours the first night goes back")
     idle_seconds: float = Field(20, gt=0, le=300, description="a server that is silent for so long is left")
     takedowns: str = Field(
         "held",
@@ -139,7 +139,11 @@ def _bookmark(cursor: Cursor | None, call: Call) -> Mark:
     """The stored bookmark, or where a source begins that was never read."""
     if cursor and "time_us" in cursor:
         return Mark(cursor["time_us"], cursor.get("seq"), cursor.get("host"))
-    return Mark(as_us(call.started_at - timedelta(hours=call.options.hours_back)))
+    return Mark(as_us(_end(call) - timedelta(hours=call.options.hours_back)))
+
+
+def _end(call: Call) -> datetime:
+    return min(call.started_at, call.context.horizon)
 
 
 def as_us(at: datetime) -> int:
@@ -179,7 +183,7 @@ def follow(wire: Wire, call: Call, cursor: Cursor | None) -> Iterator[Page]:
 
 
 def _begin(call: Call, cursor: Cursor | None) -> _State:
-    until = as_us(min(call.started_at, call.context.horizon))
+    until = as_us(_end(call))
     mark = _bookmark(cursor, call)
     return _State(mark, until, bool(call.options.dids), was_read=bool(cursor), is_done=mark.time_us >= until)
 

@@ -17,7 +17,7 @@ was deleted there before; a city that reads such exports beside a stream sets `t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -43,7 +43,8 @@ def only_known(batches: Iterable[Batch], night: Night, source: SourceConfig) -> 
     is_stream = source.kind == "live" and source.format in _STREAMS
     if not is_stream or source.options.get("takedowns", "held") == "all":
         return iter(batches)
-    return sift(batches, held(night), noted(night, source), is_alone=not has_neighbours(night, source))
+    before = set(noted(night, source))
+    return sift(batches, lambda: held(night), before, is_alone=not has_neighbours(night, source))
 
 
 def held(night: Night) -> pl.Series:
@@ -70,10 +71,16 @@ def has_neighbours(night: Night, source: SourceConfig) -> bool:
 
 
 def sift(
-    batches: Iterable[Batch], held: pl.Series, noted: pl.Series, *, is_alone: bool, most_waiting: int = MOST_WAITING
+    batches: Iterable[Batch],
+    held: Callable[[], pl.Series],
+    noted: Set[str],
+    *,
+    is_alone: bool,
+    most_waiting: int = MOST_WAITING,
 ) -> Iterator[Batch]:
     """Batches whose removals are of something known; the others are counted out of scope.
 
+    `held` is asked when something must be decided, at the latest after the last batch: other sources write meanwhile.
     A removal may be in a later batch than the one it came in; the totals of all batches balance, also when the source
     fails on the way, which is raised after what had come.
     """
@@ -94,14 +101,14 @@ def sift(
         waiting += last.removals
         if len(waiting) >= 2 * most_waiting:
             settled, waiting = waiting[:-most_waiting], waiting[-most_waiting:]
-            yield _with(last, settled, _kept(settled, arrived, held, noted, since=None))
+            yield _with(last, settled, _kept(settled, arrived, held(), noted, since=None))
         else:
             yield replace(last, removals=[])
-    if last is not None:
-        newest = max((removal.effective_at for removal in waiting), default=None)
-        since = None if is_alone or newest is None else newest - GRACE
+    if waiting and last is not None:
+        newest = max(removal.effective_at for removal in waiting)
+        since = None if is_alone else newest - GRACE
         rest = Batch({}, [], [], 0, 0, last.cursor)
-        yield _with(rest, waiting, _kept(waiting, arrived, held, noted, since=since))
+        yield _with(rest, waiting, _kept(waiting, arrived, held(), noted, since=since))
     if failure is not None:
         raise failure
 
@@ -111,18 +118,17 @@ def _with(batch: Batch, judged: Sequence[Removal], kept: list[Removal]) -> Batch
 
 
 def _kept(
-    removals: Sequence[Removal], arrived: set[str], held: pl.Series, noted: pl.Series, *, since: datetime | None
+    removals: Sequence[Removal], arrived: Set[str], held: pl.Series, noted: Set[str], *, since: datetime | None
 ) -> list[Removal]:
     subjects = pl.Series([removal.subject for removal in removals], dtype=pl.String)
     in_lake = subjects.is_in(held.implode())
-    told = set(noted)
     return [
         removal
         for removal, is_held in zip(removals, in_lake, strict=True)
         if is_held
         or removal.subject in arrived
         or (since is not None and removal.effective_at >= since)
-        or (bool(told) and tombstone(removal.subject) in told)
+        or (bool(noted) and tombstone(removal.subject) in noted)
     ]
 
 

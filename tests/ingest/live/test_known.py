@@ -20,7 +20,6 @@ from barometer.tables import TABLES
 from tests.ingest.helpers import NIGHT, a_night, a_source
 
 AT = datetime(2026, 5, 9, 12, tzinfo=UTC)
-NOTHING = pl.Series([], dtype=pl.String)
 
 
 def a_removal(subject: str, at: datetime = AT, kind: str = "post") -> Removal:
@@ -42,8 +41,9 @@ def a_batch(*removals: Removal, posts: Sequence[tuple[str, str]] = (), rejected:
 
 
 def sifted(*batches: Batch, held: Sequence[str] = (), noted: Sequence[str] = (), is_alone: bool = True) -> list[Batch]:
-    marks = pl.Series(list(held), dtype=pl.String), pl.Series([tombstone(one) for one in noted], dtype=pl.String)
-    return list(sift(batches, *marks, is_alone=is_alone, most_waiting=3))
+    in_lake = pl.Series(list(held), dtype=pl.String)
+    before = {tombstone(one) for one in noted}
+    return list(sift(batches, lambda: in_lake, before, is_alone=is_alone, most_waiting=3))
 
 
 def subjects(batches: Sequence[Batch]) -> list[str]:
@@ -116,7 +116,7 @@ class TestWaiting:
 
         found: list[Batch] = []
         with pytest.raises(ServiceUnavailable):
-            found.extend(sift(failing(), NOTHING, NOTHING, is_alone=True))
+            found.extend(sift(failing(), lambda: pl.Series([], dtype=pl.String), frozenset(), is_alone=True))
         # `extend` keeps what was yielded before the error.
         assert subjects(found) == ["p1"]
         assert found[-1].cursor == {"time_us": 1}
