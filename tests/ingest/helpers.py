@@ -48,6 +48,7 @@ class SquareTown:
     is_synthetic: bool = False
     sources: tuple[SourceConfig, ...] = ()
     folder: Path = field(default_factory=Path)
+    contact: str = ""
 
     def locate(self, longitudes: Sequence[float], latitudes: Sequence[float]) -> list[str | None]:
         pairs = zip(longitudes, latitudes, strict=True)
