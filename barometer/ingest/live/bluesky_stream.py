@@ -171,7 +171,9 @@ def follow(wire: Wire, call: Call, cursor: Cursor | None) -> Iterator[Page]:
             yield from _drain(wire, call, hosts[turn % len(hosts)], state)
         except (ServiceUnavailable, ServiceRefused) as error:
             failure = error
-        yield state.page()
+        if state.was_read or state.records:
+            # Before anything came there is nothing to remember: a later try is the first one still.
+            yield state.page()
         if isinstance(failure, ServiceRefused) and state.mark.seq is not None:
             # A number that is too old, or is another server's, is refused; a time is understood by all of them.
             state.mark = replace(state.mark, seq=None)
