@@ -117,7 +117,6 @@ def _unpacker(dictionary: zstandard.ZstdCompressionDict) -> Callable[[bytes], by
     return unpacked
 
 
-@dataclass(frozen=True)
 class BlueskyEvents:
     """A `Connector`."""
 

@@ -48,7 +48,6 @@ class SubscribeWire:
         return Frame(time_us=_CLOCK.decode(message).time_us)
 
 
-@dataclass(frozen=True)
 class BlueskyJetstream:
     """A `Connector`."""
 

@@ -258,7 +258,6 @@ def _bearer(token: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"} if token else {}
 
 
-@dataclass(frozen=True)
 class BlueskySearch:
     """A `Connector`."""
 

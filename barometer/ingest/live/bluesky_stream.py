@@ -171,7 +171,7 @@ def follow(wire: Wire, call: Call, cursor: Cursor | None) -> Iterator[Page]:
             yield from _drain(wire, call, hosts[turn % len(hosts)], state)
         except (ServiceUnavailable, ServiceRefused) as error:
             failure = error
-        if state.was_read or state.records:
+        if state.was_read or state.records or state.is_done:
             # Before anything came there is nothing to remember: a later try is the first one still.
             yield state.page()
         if isinstance(failure, ServiceRefused) and state.mark.seq is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from barometer.city import SourceConfig
 from barometer.errors import ServiceUnavailable
 from barometer.ingest.live import bluesky_events, bluesky_jetstream, bluesky_search
-from barometer.ingest.live.services import CONNECTORS
+from barometer.ingest.live.connector import Connector
 from barometer.ingest.removals import apply_removals
 from barometer.ingest.run import ingest_source
 from barometer.lake import Lake, tombstone
@@ -38,18 +38,17 @@ from tests.ingest.posts.bluesky_records import a_commit, a_hit, a_sync, an_accou
 BEGIN = datetime(2026, 5, 9, 6, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 5, 9, 23, tzinfo=UTC)
 AUTHORS = {"1": "ada", "2": "ada", "3": "bo"}
-FORMS = {"jetstream": bluesky_jetstream.CONNECTOR, "jetstream_events": bluesky_events.CONNECTOR}
+FORMS: dict[str, Connector] = {"jetstream": bluesky_jetstream.CONNECTOR, "jetstream_events": bluesky_events.CONNECTOR}
 LATE = [a_commit(rkey=f"late{n}", at=MIDNIGHT + timedelta(days=2, seconds=n)) for n in range(4)]
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _without_waiting() -> Iterator[None]:
     """The connectors, allowed to ask as often as they like."""
-    before = dict(CONNECTORS)
-    for one in (*FORMS.values(), bluesky_search.CONNECTOR):
-        CONNECTORS[one.service] = replace(one, requests_per_second=1_000.0)
-    yield
-    CONNECTORS.update(before)
+    with pytest.MonkeyPatch.context() as patched:
+        for one in (*FORMS.values(), bluesky_search.CONNECTOR):
+            patched.setattr(one, "requests_per_second", 1_000.0)
+        yield
 
 
 @dataclass(frozen=True)

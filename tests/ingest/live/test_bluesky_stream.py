@@ -233,7 +233,7 @@ class TestOptions:
         assert address("ws://127.0.0.1:1", "subscribe") == "ws://127.0.0.1:1/subscribe"
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(
     places=st.lists(st.integers(0, 100), max_size=12),
     dies_after=st.lists(st.integers(0, 6), max_size=3),

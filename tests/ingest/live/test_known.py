@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barometer.city import SourceConfig
 from barometer.errors import ServiceUnavailable
 from barometer.ingest.live.known import GRACE, has_neighbours, held, noted, only_known, sift
 from barometer.ingest.source import Batch, Rejected, Removal
@@ -173,7 +174,7 @@ class TestNeighbours:
         assert has_neighbours(night, live()) is is_one
 
 
-def live():  # type: ignore[no-untyped-def]
+def live() -> SourceConfig:
     """A configured stream."""
     return a_source(form="jetstream", path="", kind="live", service="bluesky_jetstream", id="stream")
 
