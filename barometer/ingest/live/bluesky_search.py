@@ -196,11 +196,10 @@ def _begin(read_until: str | None, until: datetime, options: SearchOptions) -> d
 def _hits(session: _Session, stretch: _Stretch) -> Iterator[tuple[bytes, ...]]:
     """All hits of a query, newest first; where the service pages no further, the rest is searched for anew."""
     while stretch.since < stretch.until:
-        oldest = None
-        for posts, is_last in _paged(session, stretch):
+        oldest, is_cut = None, False
+        for posts, is_cut in _paged(session, stretch):
             yield tuple(bytes(post) for post in posts)
             oldest = _sort_time(posts) or oldest
-            is_cut = is_last and len(posts) >= HITS_A_PAGE
         if oldest is None or not is_cut:
             return
         # Up to and with the oldest time, as several posts may share it.
@@ -208,16 +207,19 @@ def _hits(session: _Session, stretch: _Stretch) -> Iterator[tuple[bytes, ...]]:
 
 
 def _paged(session: _Session, stretch: _Stretch) -> Iterator[tuple[list[msgspec.Raw], bool]]:
-    """Pages of one query and whether each is the last: no bookmark, one seen before, nothing in it, or deep enough."""
+    """Pages of one query, and whether the service stopped there though there may be more.
+
+    A page may be empty and not the last, as the service leaves out what it does not show; the last one has no bookmark,
+    or one that came before. A full last page looks as if the service had enough of us.
+    """
     cursor: str | None = None
     seen: set[str] = set()
-    count = 0
     while True:
         told = _decoded(session.ask(stretch.params(session.call.options, cursor)))
-        count += len(told.posts)
-        is_last = told.cursor is None or told.cursor in seen or not told.posts or count >= _DEEPEST
-        yield told.posts, is_last
-        if is_last or told.cursor is None:
+        is_deep = (len(seen) + 1) * HITS_A_PAGE >= _DEEPEST
+        is_last = told.cursor is None or told.cursor in seen
+        yield told.posts, is_deep or (is_last and len(told.posts) >= HITS_A_PAGE)
+        if told.cursor is None or is_last or is_deep:
             return
         cursor = told.cursor
         seen.add(cursor)

@@ -33,6 +33,8 @@ class Scope:
     needles: tuple[bytes, ...]
     """One word of every term, in lower case; none where there are too many, or a term cannot be told in ASCII."""
     languages: frozenset[str]
+    plain: tuple[str, ...] = ()
+    """The needles as text, where every term has one: what holds none of them names no term."""
 
     def may_name(self, record: bytes) -> bool:
         """Whether a raw JSON record can name a term: never false where `names` is true of its text. Cheap.
@@ -56,6 +58,10 @@ class Scope:
 
     def _names(self, text: str) -> bool:
         assert self.by_first_word is not None
+        if self.plain:
+            lower = text.lower()
+            if not any(needle in lower for needle in self.plain):
+                return False
         words = list(_words(text))
         for index, word in enumerate(words):
             for term in self.by_first_word.get(word, ()):
@@ -93,7 +99,9 @@ def _built(terms: Words | None, languages: Words) -> Scope:
     by_first: dict[str, tuple[Words, ...]] = {}
     for form in wanted:
         by_first[form[0]] = (*by_first.get(form[0], ()), form)
-    return Scope(by_first, _needles(wanted), spoken)
+    needles = _needles(wanted)
+    is_complete = all(any(word.isascii() and needle in word for needle in needles for word in form) for form in wanted)
+    return Scope(by_first, tuple(needle.encode() for needle in needles), spoken, needles if is_complete else ())
 
 
 def _forms(term: str) -> Iterator[Words]:
@@ -104,13 +112,13 @@ def _forms(term: str) -> Iterator[Words]:
         yield ("".join(separate),)
 
 
-def _needles(wanted: Sequence[Words]) -> tuple[bytes, ...]:
-    """The longest word of each term, unless there are too many to look for, or some are not ASCII."""
+def _needles(wanted: Sequence[Words]) -> tuple[str, ...]:
+    """The longest word of each term, if it is ASCII; none where there are too many to look for."""
     longest = sorted({max(form, key=len) for form in wanted})
     # A text in ASCII cannot hold a word that is not, so such terms need not be looked for in one.
     plain = [word for word in longest if word.isascii()]
     least = [word for word in plain if not any(other != word and other in word for other in plain)]
-    return tuple(word.encode() for word in least) if len(least) <= _FEW_NEEDLES else ()
+    return tuple(least) if len(least) <= _FEW_NEEDLES else ()
 
 
 def _words(text: str) -> Iterator[str]:

@@ -123,6 +123,12 @@ class TestPaging:
             assert found(read(server)) == uris(500)
             assert all(int(asked.query.get("cursor", ["0"])[0]) < 200 for asked in server.asked)
 
+    def test_goes_on_over_pages_of_which_the_service_shows_nothing(self) -> None:
+        pages = [Reply(body={"posts": [], "cursor": "1"}), Reply(body={"posts": hits(1), "cursor": "2"})]
+        with stand_in(scripted(*pages, Reply(body={"posts": []}))) as server:
+            assert found(read(server)) == uris(1)
+            assert [asked.query.get("cursor") for asked in server.asked] == [None, ["1"], ["2"]]
+
     def test_is_not_led_in_circles(self) -> None:
         with stand_in(lambda asked: Reply(body={"posts": hits(1), "cursor": "again"})) as server:
             assert found(read(server)) == uris(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -103,6 +104,15 @@ class TestBytes:
         scope = scope_of(a_context(terms=terms))
         record = json.dumps({"text": text}, ensure_ascii=is_ascii).encode()
         assert scope.may_name(record) or not scope.wants([text], None)
+
+    @given(
+        terms=st.lists(st.text("aAbkK Ké#-_", min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=3),
+        text=st.text("aAbBkK Ké#-_\n", max_size=16),
+    )
+    def test_nor_does_looking_for_single_words_first(self, terms: list[str], text: str) -> None:
+        scope = scope_of(a_context(terms=terms))
+        slow = replace(scope, plain=())
+        assert scope.wants([text], None) is slow.wants([text], None)
 
 
 def with_places(context: Context) -> Context:
