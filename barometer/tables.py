@@ -592,7 +592,11 @@ _FETCHES = Table(
         _SOURCE,
         Column("number", pl.Int64, "place among the source's requests of the night, from 1"),
         Column("request", pl.String, "method, host and path asked; parameters by name only, no values"),
-        Column("status", pl.String, "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed"),
+        Column(
+            "status",
+            pl.String,
+            "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed, resting",
+        ),
         Column("tries", pl.Int64, "times it was sent", "count"),
         Column("records", pl.Int64, "records it brought", "records"),
         Column("bytes", pl.Int64, "size of the answer", "bytes"),

@@ -56,6 +56,7 @@ def good(table: str) -> pl.DataFrame:
         "alerts": [_alert()],
         "clusters": [{"area": "T1", "quadrant": "none", "p_value": 0.4, "is_significant": False}],
         "sensitivity": [{"first_order": 0.2, "total": 0.3}],
+        "fetches": [{"number": 1, "request": "GET forum.example/posts (page)", "status": "200", "tries": 1}],
         "ledger": [{"step": "ingest", **_COUNTS}],
     }
     columns = set(TABLES[table].schema)

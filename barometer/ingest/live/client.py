@@ -286,14 +286,14 @@ class PoliteWeb:
                 timeout=httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds),
                 trust_env=False,
                 follow_redirects=False,
-                cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),  # type: ignore[arg-type]
+                cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),
             )
         return self._clients[key]
 
     def _open(self, url: httpx.URL) -> Frames:
         addresses = self.gate.addresses(url, schemes=("wss", "ws"))
         try:
-            return Frames.open(url, addresses, user_agent=self.user_agent, limits=self.limits)
+            return Frames.open(url, addresses, user_agent=self.user_agent, seconds=self.limits.connect_seconds)
         except ServiceUnavailable as failed:
             raise _Passing(failed) from None
 

@@ -192,7 +192,7 @@ RECORDS = st.one_of(POSTS, REMOVALS, st.just(b"broken"))
 HISTORIES = st.lists(st.lists(RECORDS, max_size=4), min_size=1, max_size=5)
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(earlier=HISTORIES, tonight=HISTORIES, gives=st.lists(st.integers(0, 2), max_size=6))
 def test_any_split_of_a_night_over_tries_ends_the_same(
     earlier: list[list[Any]], tonight: list[list[Any]], gives: list[int]
