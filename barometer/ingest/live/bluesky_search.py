@@ -197,9 +197,9 @@ def _hits(session: _Session, stretch: _Stretch) -> Iterator[tuple[bytes, ...]]:
     """All hits of a query, newest first; where the service pages no further, the rest is searched for anew."""
     while stretch.since < stretch.until:
         oldest, is_cut = None, False
-        for posts, is_cut in _paged(session, stretch):
+        for posts, stops_early in _paged(session, stretch):
             yield tuple(bytes(post) for post in posts)
-            oldest = _sort_time(posts) or oldest
+            oldest, is_cut = _sort_time(posts) or oldest, stops_early
         if oldest is None or not is_cut:
             return
         # Up to and with the oldest time, as several posts may share it.
