@@ -46,7 +46,11 @@ class StreamOptions(Options):
     """Options of both forms of the stream."""
 
     terms: tuple[str, ...] = Field((), description="words, phrases and hashtags; posts that name none are not kept")
-    places: bool = Field(False, description="true: posts that name the city or one of its places are kept too")
+    places: bool = Field(
+        False,
+        description="true: posts that name the city or one of its places are kept too; as the whole world's posts are "
+        "read, only for a city whose places have names of their own",
+    )
     languages: tuple[str, ...] = Field((), description="keep posts in these languages, and those that state none")
     dids: tuple[str, ...] = Field((), max_length=10_000, description="only these accounts, by their DIDs")
     hosts: tuple[str, ...] = Field(_PUBLIC_HOSTS, min_length=1, description="servers to ask, in this order")
@@ -196,20 +200,21 @@ def _drain(wire: Wire, call: Call, host: str, state: _State) -> Iterator[Page]:
     came, state.past_the_end = 0, 0
     begun_at: Mark | None = state.mark
     with call.web.frames(connection.url, params=connection.params, idle_seconds=call.options.idle_seconds) as messages:
-        for message in messages:
-            record = connection.unpacked(message)
-            frame = _frame(wire, record)
-            if frame.failure is not None:
-                raise ServiceUnavailable(f"ended the stream ({frame.failure}): a later try may succeed")
-            if begun_at is not None:
-                state.has_gap |= _is_gap(frame, begun_at, state)
-                begun_at = None if frame.time_us is not None else begun_at
-            came += _take(state, record, frame, host)
-            if state.is_done:
-                break
-            if len(state.records) >= RECORDS_A_PAGE:
-                yield state.page()
-    call.web.note(records=came, cursor=state.mark.as_cursor())
+        try:
+            for message in messages:
+                record = connection.unpacked(message)
+                frame = _frame(wire, record)
+                if begun_at is not None:
+                    state.has_gap |= _is_gap(frame, begun_at, state)
+                    begun_at = None if frame.time_us is not None else begun_at
+                came += _take(state, record, frame, host)
+                if state.is_done:
+                    break
+                if len(state.records) >= RECORDS_A_PAGE:
+                    yield state.page()
+        finally:
+            # Also of a connection that breaks, the night's fetches tell how far it went.
+            call.web.note(records=came, cursor=state.mark.as_cursor())
 
 
 def _is_gap(frame: Frame, begun_at: Mark, state: _State) -> bool:
@@ -220,9 +225,12 @@ def _is_gap(frame: Frame, begun_at: Mark, state: _State) -> bool:
 
 def _frame(wire: Wire, message: bytes) -> Frame:
     try:
-        return wire.frame(message)
+        frame = wire.frame(message)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return Frame()  # The parser sets it aside, with the reason.
+    if frame.failure is not None:
+        raise ServiceUnavailable(f"ended the stream ({frame.failure}): a later try may succeed")
+    return frame
 
 
 def _take(state: _State, record: bytes, frame: Frame, host: str) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,6 +139,14 @@ class TestReading:
             read(connector, call)
         row = call.web.log.frame().row(-1, named=True)  # type: ignore[attr-defined]
         assert (row["status"], row["records"]) == ("101", 2)
+
+    def test_enters_it_too_where_the_connection_broke(self, connector: Connector) -> None:
+        with jetstream(Jetstream([*minutes(1, 2, 3), *past_the_end()], dies_after=[2])) as server:
+            call = call_of(connector, server)
+            read(connector, call)
+        log = call.web.log.frame().filter(pl.col("request").str.starts_with("WEBSOCKET"))  # type: ignore[attr-defined]
+        # The second connection brings the last one again.
+        assert log["records"].to_list() == [2, 2]
 
 
 class TestGaps:
