@@ -5,11 +5,11 @@ are those whose post or author
 
 1. is in the lake: a post, its author, what it repeats, or a record set aside, of any source, before the night or of it;
 2. is named by a row or a rejected record of the same intake, be it before the deletion or after it: a deletion of
-   something unknown waits until `MOST_WAITING` more have come (ten hours of all of Bluesky; a stream keeps the order
-   of each account's events, so what it deletes comes before, or within the few seconds it is rewound);
+   something unknown waits until `MOST_WAITING` more have come (a stream keeps the order of each account's events, so
+   what it deletes comes before the deletion, or within the few seconds that are read twice);
 3. was noted by an earlier try of the same night and source;
-4. was deleted in the last hour before the newest deletion, if another live source of the city reads the platform: that
-   source may have fetched the post and not written it yet, and its task is done within the hour (`GRACE`).
+4. was deleted in the last hour before the newest deletion so far, if another live source of the city reads the
+   platform: it may have fetched the post and not written it yet, and its task is done within the hour (`GRACE`).
 
 Everything else is out of scope. What this gives up: a post that comes later from a file or another service although it
 was deleted there before; a city that reads such exports beside a stream sets `takedowns: all`.
@@ -18,7 +18,7 @@ was deleted there before; a city that reads such exports beside a stream sets `t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -30,7 +30,8 @@ from barometer.lake import tombstone
 from barometer.night import Night
 
 GRACE = timedelta(hours=1)
-MOST_WAITING = 100_000
+MOST_WAITING = 30_000
+_JUDGED_AT_ONCE = 10_000
 
 _STREAMS = frozenset({"jetstream", "jetstream_events"})
 """Formats that bring every deletion of a platform."""
@@ -77,6 +78,7 @@ def sift(
     *,
     is_alone: bool,
     most_waiting: int = MOST_WAITING,
+    at_once: int = _JUDGED_AT_ONCE,
 ) -> Iterator[Batch]:
     """Batches whose removals are of something known; the others are counted out of scope.
 
@@ -84,60 +86,54 @@ def sift(
     A removal may be in a later batch than the one it came in; the totals of all batches balance, also when the source
     fails on the way, which is raised after what had come.
     """
-    waiting: list[Removal] = []
-    arrived: set[str] = set()
+    sieve, last = _Sieve(held, noted, is_alone), None
     failure: SourceFailed | None = None
-    last: Batch | None = None
-    remaining = iter(batches)
-    while failure is None:
-        try:
-            last = next(remaining)
-        except StopIteration:
-            break
-        except SourceFailed as error:
-            failure = error
-            continue
-        arrived |= _named(last)
-        waiting += last.removals
-        if len(waiting) >= 2 * most_waiting:
-            settled, waiting = waiting[:-most_waiting], waiting[-most_waiting:]
-            yield _with(last, settled, _kept(settled, arrived, held(), noted, since=None))
-        else:
-            yield replace(last, removals=[])
-    if waiting and last is not None:
-        newest = max(removal.effective_at for removal in waiting)
-        since = None if is_alone else newest - GRACE
-        rest = Batch({}, [], [], 0, 0, last.cursor)
-        yield _with(rest, waiting, _kept(waiting, arrived, held(), noted, since=since))
+    try:
+        for batch in batches:
+            last = batch
+            sieve.take(batch)
+            is_enough = len(sieve.waiting) >= most_waiting + at_once
+            yield sieve.judged(batch, len(sieve.waiting) - most_waiting) if is_enough else replace(batch, removals=[])
+    except SourceFailed as error:
+        failure = error
+    if sieve.waiting and last is not None:
+        yield sieve.judged(Batch({}, [], [], 0, 0, last.cursor), len(sieve.waiting))
     if failure is not None:
         raise failure
 
 
-def _with(batch: Batch, judged: Sequence[Removal], kept: list[Removal]) -> Batch:
-    return replace(batch, removals=kept, out_of_scope=batch.out_of_scope + len(judged) - len(kept))
+@dataclass
+class _Sieve:
+    """Removals that wait to be judged, and what came beside them."""
 
+    held: Callable[[], pl.Series]
+    noted: Set[str]
+    is_alone: bool
+    waiting: list[Removal] = field(default_factory=list)
+    arrived: set[str] = field(default_factory=set)
 
-def _kept(
-    removals: Sequence[Removal], arrived: Set[str], held: pl.Series, noted: Set[str], *, since: datetime | None
-) -> list[Removal]:
-    subjects = pl.Series([removal.subject for removal in removals], dtype=pl.String)
-    in_lake = subjects.is_in(held.implode())
-    return [
-        removal
-        for removal, is_held in zip(removals, in_lake, strict=True)
-        if is_held
-        or removal.subject in arrived
-        or (since is not None and removal.effective_at >= since)
-        or (bool(noted) and tombstone(removal.subject) in noted)
-    ]
+    def take(self, batch: Batch) -> None:
+        """Let a batch's removals wait, and remember what it names."""
+        self.waiting += batch.removals
+        for frame in batch.rows.values():
+            for column in _NAMING["received_posts"]:
+                self.arrived.update(frame[column].drop_nulls())
+        for rejected in batch.quarantined:
+            self.arrived.update(one for one in (rejected.subject, rejected.author) if one is not None)
 
+    def judged(self, batch: Batch, count: int) -> Batch:
+        """The batch with those of the first `count` that wait which are kept."""
+        newest = max(removal.effective_at for removal in self.waiting)
+        few, self.waiting = self.waiting[:count], self.waiting[count:]
+        kept = list(self._kept(few, newest - GRACE))
+        return replace(batch, removals=kept, out_of_scope=batch.out_of_scope + count - len(kept))
 
-def _named(batch: Batch) -> set[str]:
-    """Pseudonyms of posts and authors that a batch brings."""
-    named: set[str] = set()
-    for frame in batch.rows.values():
-        for column in ("post", "author", "repost_of"):
-            named.update(frame[column].drop_nulls())
-    for rejected in batch.quarantined:
-        named.update(one for one in (rejected.subject, rejected.author) if one is not None)
-    return named
+    def _kept(self, removals: Sequence[Removal], since: datetime) -> Iterator[Removal]:
+        subjects = pl.Series([removal.subject for removal in removals], dtype=pl.String)
+        for removal, is_held in zip(removals, subjects.is_in(self.held().implode()), strict=True):
+            is_young = not self.is_alone and removal.effective_at >= since
+            if is_held or is_young or removal.subject in self.arrived or self._was_noted(removal):
+                yield removal
+
+    def _was_noted(self, removal: Removal) -> bool:
+        return bool(self.noted) and tombstone(removal.subject) in self.noted

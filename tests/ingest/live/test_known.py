@@ -44,7 +44,7 @@ def a_batch(*removals: Removal, posts: Sequence[tuple[str, str]] = (), rejected:
 def sifted(*batches: Batch, held: Sequence[str] = (), noted: Sequence[str] = (), is_alone: bool = True) -> list[Batch]:
     in_lake = pl.Series(list(held), dtype=pl.String)
     before = {tombstone(one) for one in noted}
-    return list(sift(batches, lambda: in_lake, before, is_alone=is_alone, most_waiting=3))
+    return list(sift(batches, lambda: in_lake, before, is_alone=is_alone, most_waiting=3, at_once=3))
 
 
 def subjects(batches: Sequence[Batch]) -> list[str]:
@@ -89,6 +89,10 @@ class TestWaiting:
         others = [a_removal(f"x{n}") for n in range(5)]
         batches = [a_batch(a_removal("p1"), *others), a_batch(posts=[("p1", "ada")])]
         assert subjects(sifted(*batches)) == []
+
+    def test_of_something_that_another_source_may_be_bringing_is_not_cut_short_by_many(self) -> None:
+        young = [a_removal(f"x{n}") for n in range(8)]
+        assert len(subjects(sifted(a_batch(*young), a_batch(*young), is_alone=False))) == 16
 
     @given(
         st.lists(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=4), max_size=8),
