@@ -63,7 +63,7 @@ def records(call: Call) -> list[Any]:
     return [record for page in CONNECTOR.pages(call, None) for record in page.records]
 
 
-@pytest.mark.parametrize("secrets", [{}, {"handle": "city.test", "app_password": PASSWORD}])
+@pytest.mark.parametrize("secrets", [{}, {"username": "city.test", "app_password": PASSWORD}])
 def test_every_post_is_found_and_those_not_for_visitors_are_not_kept(network: Network, secrets: dict[str, str]) -> None:
     call = network.call(**secrets)
     found = records(call)
@@ -76,11 +76,11 @@ def test_every_post_is_found_and_those_not_for_visitors_are_not_kept(network: Ne
 
 def test_a_wrong_password_is_not_permitted(network: Network) -> None:
     with pytest.raises(NotPermitted):
-        records(network.call(handle="city.test", app_password="not-it"))
+        records(network.call(username="city.test", app_password="not-it"))
 
 
 def test_a_session_is_renewed(network: Network) -> None:
-    session = _Session(network.call(handle="city.test", app_password=PASSWORD))
+    session = _Session(network.call(username="city.test", app_password=PASSWORD))
     session.ask({"q": "market", "limit": 1})
     first = session.access
     session._renew()

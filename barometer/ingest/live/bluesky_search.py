@@ -90,7 +90,7 @@ class _Session:
 
     @property
     def has_account(self) -> bool:
-        return bool(self.call.secrets.get("handle") and self.call.secrets.get("app_password"))
+        return bool(self.call.secrets.get("username") and self.call.secrets.get("app_password"))
 
     def ask(self, params: Mapping[str, str | int | list[str]]) -> Answer:
         """One search; a token that expired meanwhile is renewed once. Raises `SourceFailed`."""
@@ -110,7 +110,7 @@ class _Session:
 
     def _log_in(self) -> None:
         secrets = self.call.secrets
-        told = {"identifier": secrets["handle"], "password": secrets["app_password"]}
+        told = {"identifier": secrets["username"], "password": secrets["app_password"]}
         self._keep(self.call.web.post(f"{self.server}/xrpc/{_CREATE_SESSION}", json=told))
 
     def _renew(self) -> None:
@@ -269,7 +269,7 @@ class BlueskySearch:
     format: str = "bluesky_search"
     options: type[Options] = SearchOptions
     secrets: tuple[Secret, ...] = (
-        Secret("handle", "the handle of the city's own account, such as name.bsky.social", is_needed=False),
+        Secret("username", "the handle of the city's own account, such as name.bsky.social", is_needed=False),
         Secret("app_password", "an app password: Settings, Privacy and security, App passwords", is_needed=False),
     )
     # A server of accounts allows 3,000 requests in 5 minutes to one address

@@ -25,7 +25,7 @@ from tests.towns import make_testville
 SEARCH = "/xrpc/app.bsky.feed.searchPosts"
 LOG_IN = "/xrpc/com.atproto.server.createSession"
 RENEW = "/xrpc/com.atproto.server.refreshSession"
-SECRETS = {"handle": "city.example", "app_password": "very-secret-word"}
+SECRETS = {"username": "city.example", "app_password": "very-secret-word"}
 
 
 class Search:
@@ -52,7 +52,7 @@ class Search:
 
     def session(self, asked: Asked) -> Reply:
         if asked.path == LOG_IN and asked.json() != {
-            "identifier": SECRETS["handle"],
+            "identifier": SECRETS["username"],
             "password": SECRETS["app_password"],
         }:
             return Reply(401, {"error": "AuthenticationRequired"})
