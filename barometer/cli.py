@@ -112,9 +112,13 @@ def ingest(
     city: CityOption, night: NightOption, source: Annotated[str, typer.Option(help="one source id; all if absent")] = ""
 ) -> None:
     """Read what is new in the city's sources."""
+    from barometer.ingest.health import judge_sources
+
     left_out: list[str] = []
-    for work in _ingest_steps(_night(city, night), left_out, only=source):
+    context = _night(city, night)
+    for work in _ingest_steps(context, left_out, only=source):
         work()
+    judge_sources(context)
     if left_out:
         raise typer.Exit(EXIT_PERSON_CAN_MEND)
 

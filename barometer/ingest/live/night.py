@@ -15,6 +15,7 @@ from barometer.ingest.bookmarks import Bookmarks, bookmarks
 from barometer.ingest.finish import STEP, finish, stamped
 from barometer.ingest.intake import Intake, keep, kept
 from barometer.ingest.live.fetches import FetchLog
+from barometer.ingest.live.known import only_known
 from barometer.ingest.live.opening import named, opened
 from barometer.ingest.live.reader import BEGINNING, LiveSource, failed
 from barometer.ingest.source import Context, Door, Parser
@@ -64,10 +65,12 @@ def _take_in(
     failure = None
     try:
         with opened(source, context, night.settings, log=log, contact=night.city.contact) as ready:
-            for batch in LiveSource(ready.connector, ready.call, parser).fetch(intake.cursor):
+            batches = LiveSource(ready.connector, ready.call, parser).fetch(intake.cursor)
+            for batch in only_known(batches, night, source):
                 intake.add(batch, context.door)
     except SourceFailed as error:
         failure = named(source, error)
+        log.failed_before(source.service, error.status)
     at = {"night": night.night, "source": source.id}
     night.lake.replace("fetches", pl.concat([earlier, stamped(log.frame(), "fetches", at)]), partition=at)
     return failure

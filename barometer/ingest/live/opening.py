@@ -30,9 +30,12 @@ PARSER_OPTIONS = frozenset(
         "date_formats",
         "earliest",
         "id_space",
+        "languages",
+        "places",
         "platform",
         "scale",
         "series",
+        "terms",
         "timezone",
         "window_minutes",
     }

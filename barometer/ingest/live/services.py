@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from barometer.city import SourceConfig
-from barometer.ingest.live import feeds, mastodon, reddit, x_compliance, youtube
+from barometer.ingest.live import (
+    bluesky_events,
+    bluesky_jetstream,
+    bluesky_search,
+    feeds,
+    mastodon,
+    reddit,
+    x_compliance,
+    youtube,
+)
 from barometer.ingest.live.connector import Connector
 from barometer.ingest.live.lookups import Lookup, SlowLookup
 
 # One line each, in the alphabet's order.
 _KNOWN: tuple[Connector, ...] = (
+    bluesky_events.CONNECTOR,
+    bluesky_jetstream.CONNECTOR,
+    bluesky_search.CONNECTOR,
     feeds.CONNECTOR,
     mastodon.CONNECTOR,
     reddit.CONNECTOR,

@@ -8,6 +8,8 @@ from barometer.ingest.source import Parser
 PARSERS: dict[tuple[str, str], Parser] = {
     ("posts", "jsonl"): own.PARSER,
     ("posts", "jetstream"): bluesky.PARSER,
+    ("posts", "jetstream_events"): bluesky.EVENTS,
+    ("posts", "bluesky_search"): bluesky.SEARCH,
     ("posts", "twitter_v1"): twitter.PARSER,
     ("posts", "mastodon"): mastodon.PARSER,
     ("posts", "fourcat"): fourcat.PARSER,
