@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
+from barometer.published import fingerprint
 from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.history import former_release
 from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
@@ -52,7 +52,7 @@ def collect_content(night: Night) -> Content:
     _refuse_nothing(night, estimates, indicators)
     _refuse_failed_checks(night, checks)
     is_synthetic = _one_kind(night, estimates, coverage)
-    inputs = _fingerprint(estimates)
+    inputs = fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
     shown = protect_estimates(
         estimates,
@@ -126,11 +126,6 @@ def _one_kind(night: Night, *tables: pl.DataFrame) -> bool:
 
 def _kind(is_synthetic: bool) -> str:
     return "synthetic" if is_synthetic else "real"
-
-
-def _fingerprint(estimates: pl.DataFrame) -> str:
-    """Tells whether two releases were made from the same estimates; of all rows, so that no count follows from it."""
-    return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
 
 
 def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:
