@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from barometer.cli_models import add_model_commands
+from barometer.cli_published import add_published_commands
 from barometer.errors import BarometerError
 from barometer.night import Night, open_night
 from barometer.settings import Settings
@@ -30,6 +31,7 @@ app.add_typer(train_app, name="train")
 audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of posts, so that shares can be corrected.")
 app.add_typer(audit_app, name="audit")
 add_model_commands(app, train_app)
+add_published_commands(app)
 
 console = Console(stderr=True)
 
@@ -302,6 +304,7 @@ def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -
 
 def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], object]]:
     from barometer.check.run import check as check_step
+    from barometer.estimate.explain.run import explain as explain_step
     from barometer.estimate.run import estimate as estimate_step
     from barometer.ingest.removals import apply_removals
 
@@ -313,6 +316,7 @@ def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], objec
     yield lambda: [work() for work in _classify_steps(night, model)]
     yield lambda: check_step(night, "classify")
     yield lambda: estimate_step(night)
+    yield lambda: explain_step(night)
     yield lambda: check_step(night, "estimate")
 
 

@@ -28,6 +28,8 @@ _FACTORS = {
     "configuration": "configuration and method",
 }
 _ALL_DATA = "new, late and removed {rows}"
+# What people say of audited posts corrects shares of voices, and comes in after the posts.
+_POSTS_LATE = "late or removed posts or audit labels"
 _SHARED = " Removed rows and a change of method cannot be told apart here; each is given half of what they did."
 
 
@@ -50,9 +52,9 @@ def change_in_words(
     counted with what is new.
     """
     rounded = rounded_parts(parts, is_share=indicator.is_share)
-    names = _FACTORS | ({"new_data": _ALL_DATA} if is_merged else {})
-    rows = ROWS_OF[indicator.signal]
-    told = [f"{signed(size)} {names[factor].format(rows=rows)}" for factor, size in rounded.items() if size]
+    told = [
+        f"{signed(size)} {_called(factor, indicator, is_merged=is_merged)}" for factor, size in rounded.items() if size
+    ]
     unit = _unit(indicator)
     head = f"{place} {signed(sum(rounded.values()))}{unit}: {', '.join(told)}."
     if not told:
@@ -65,7 +67,7 @@ def rounded_parts(parts: Mapping[str, float], *, is_share: bool) -> dict[str, in
 
     The largest remainders are rounded up (Hamilton's method), so no part is off by a tenth or more.
     """
-    scale = _TENTHS * (100 if is_share else 1)
+    scale = shown_scale(is_share=is_share)
     exact = {factor: part * scale for factor, part in parts.items()}
     floors = {factor: math.floor(size) for factor, size in exact.items()}
     left = _nearest(math.fsum(exact.values())) - sum(floors.values())
@@ -73,10 +75,22 @@ def rounded_parts(parts: Mapping[str, float], *, is_share: bool) -> dict[str, in
     return floors | {factor: floors[factor] + 1 for factor in by_remainder[: max(left, 0)]}
 
 
+def shown_scale(*, is_share: bool) -> int:
+    """How many of what is shown (tenths of a point or of a percentage point) there are in one of the unit."""
+    return _TENTHS * (100 if is_share else 1)
+
+
 def signed(tenths: int) -> str:
     """+0.3, −1.8, 0.0."""
     sign = "+" if tenths > 0 else MINUS if tenths < 0 else ""
     return f"{sign}{abs(tenths) / _TENTHS:,.{DECIMALS}f}"
+
+
+def _called(factor: str, indicator: Indicator, *, is_merged: bool) -> str:
+    if factor == "late_or_removed_data" and indicator.signal == "posts":
+        return _POSTS_LATE
+    name = _ALL_DATA if is_merged and factor == "new_data" else _FACTORS[factor]
+    return name.format(rows=ROWS_OF[indicator.signal])
 
 
 def _nearest(size: float) -> int:
@@ -93,7 +107,7 @@ def _unit(indicator: Indicator) -> str:
 def _chance(noise: float, indicator: Indicator, is_within_noise: bool) -> str:
     if not is_within_noise:
         return ""
-    size = _nearest(noise * _TENTHS * (100 if indicator.is_share else 1)) / _TENTHS
+    size = _nearest(noise * shown_scale(is_share=indicator.is_share)) / _TENTHS
     return f" What the data changed is within noise (\u00b1{size:,.{DECIMALS}f})."
 
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from barometer.errors import BadInput, ReleaseRefused
 from barometer.night import Night
 from barometer.tables import TABLES
 
+DISTRIBUTION = "social-trust-barometer"
 MANIFEST = "manifest.json"
 ESTIMATES = "estimates.parquet"
 ESTIMATES_CSV = "estimates.csv"
@@ -84,6 +87,24 @@ def in_force(releases: Sequence[Release], at: datetime) -> Release:
         known = f"the first release was approved on {first.date()}" if first else "nothing was published so far"
         raise BadInput(f"nothing was published up to {at.isoformat()}: {known}")
     return approved[-1]
+
+
+def later_revisions(releases: Sequence[Release], since: Release) -> pl.DataFrame:
+    """What releases after `since` said otherwise: the columns of `revisions`, and release, which said so; in order."""
+    order = [*releases].index(since)
+    found = [
+        revisions(before.estimates, after.estimates).with_columns(release=pl.lit(after.name))
+        for before, after in pairwise(releases[order:])
+    ]
+    return pl.concat([revisions(since.estimates, since.estimates).with_columns(release=pl.lit(since.name)), *found])
+
+
+def software_version() -> str:
+    """Version of this software, as releases state it."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "not installed as a package"
 
 
 def fingerprint(estimates: pl.DataFrame) -> str:

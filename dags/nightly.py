@@ -105,6 +105,12 @@ def estimate() -> None:
     print(estimate_indicators(the_night()))
 
 
+def explain() -> None:
+    from barometer.estimate.explain.run import explain as explain_changes
+
+    print(explain_changes(the_night()))
+
+
 def draft_release() -> str:
     from barometer.release.draft import draft_release as draft
 
@@ -206,6 +212,7 @@ def nightly(city: CityCard) -> DAG:
             step(group_rumours, trigger_rule=TriggerRule.NONE_FAILED, **writes(city, "rumours", "rumour_posts"))(),
             check_step(city, "classify"),
             step(estimate, **writes(city, "estimates", "coverage"))(),
+            step(explain, **writes(city, "explanations"))(),
             check_step(city, "estimate"),
             draft,
             approved,

@@ -13,27 +13,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from barometer.configured import Configured, archive_path, configured, read_archive
+from barometer.configured import configured
 from barometer.estimate.explain.again import PARTS, Again, part_of
+from barometer.estimate.explain.rebuild import former_configuration
 from barometer.estimate.explain.shapley import Array, coalitions, shapley
 from barometer.estimate.explain.sides import CONFIGURATION, FACTORS, LATE, NEW, Sides
 from barometer.estimate.intervals import Z
 from barometer.explained import change_in_words
-from barometer.indicators import config_version
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
 from barometer.night import Night
-from barometer.published import Release, fingerprint, former, issued
+from barometer.published import Release, fingerprint, former, issued, software_version
 from barometer.tables import TABLES
 
 STEP = "explain"
-DISTRIBUTION = "social-trust-barometer"
 _SERIES = ["indicator", "geography", "area"]
 _PERIOD = ["period_start", "period_end"]
 _SINCE = ["since_start", "since_end"]
@@ -96,8 +94,7 @@ def changed_cells(then: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
 def _newest_before(fresh: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     known = before.drop_nulls("value").rename({name: f"{name}_then" for name in ("value", "standard_error")})
     pairs = fresh.join(known.drop(_PERIOD), on=_SERIES, how="inner").filter(pl.col("since_end") < pl.col("period_end"))
-    newest = pairs.sort("since_end", "since_start").unique([*_SERIES, *_PERIOD], keep="last", maintain_order=True)
-    return newest
+    return pairs.sort("since_end", "since_start").unique([*_SERIES, *_PERIOD], keep="last", maintain_order=True)
 
 
 def split(again: Again, part: str, cells: pl.DataFrame, is_method_new: bool) -> Split:
@@ -132,9 +129,9 @@ def _values_of(made: pl.DataFrame, cells: pl.DataFrame) -> Array:
     keys = [*_SERIES, *_PERIOD]
     own = cells.select(keys).join(made, on=keys, how="left", maintain_order="left")["value"]
     earlier = made.rename(dict(zip(_PERIOD, _SINCE, strict=True)))
-    since = cells.select(*_SERIES, *_SINCE).join(
-        earlier, on=[*_SERIES, *_SINCE], how="left", maintain_order="left"
-    )["value"]
+    since = cells.select(*_SERIES, *_SINCE).join(earlier, on=[*_SERIES, *_SINCE], how="left", maintain_order="left")[
+        "value"
+    ]
     return own.fill_null(since).fill_null(np.nan).to_numpy()
 
 
@@ -144,31 +141,14 @@ def _sides(night: Night, release: Release) -> Sides:
         night=night,
         release=release,
         now=configured(night.city, night.settings.configs),
-        then=_then(night, release),
+        then=former_configuration(night, release),
         estimated_at=estimated,
     )
-
-
-def _then(night: Night, release: Release) -> Configured | None:
-    """The configuration of the release, where it is today's or was kept."""
-    versions = release.manifest["config_versions"]
-    if versions == [config_version(night.city, night.settings.configs)]:
-        return configured(night.city, night.settings.configs)
-    path = archive_path(night, versions[0]) if len(versions) == 1 else None
-    return read_archive(path) if path is not None and path.is_file() else None
 
 
 def is_method_new(sides: Sides) -> bool:
     """The former method is not at hand: another version of the software, or a configuration that was not kept."""
     return sides.then is None or sides.release.manifest["software"]["version"] != software_version()
-
-
-def software_version() -> str:
-    """Version of this software, as releases state it."""
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "not installed as a package"
 
 
 def _exact(night: Night, release: Release) -> pl.DataFrame:
@@ -182,7 +162,9 @@ def _exact(night: Night, release: Release) -> pl.DataFrame:
 
 def _rows(each: Split, sides: Sides) -> Iterator[dict[str, Any]]:
     """Rows of the table of every cell whose change could be split."""
-    names = dict(sides.night.city.areas.select("area", "name").iter_rows()) | {sides.night.city.id: sides.night.city.name}
+    names = dict(sides.night.city.areas.select("area", "name").iter_rows()) | {
+        sides.night.city.id: sides.night.city.name
+    }
     factors = [factor for factor in FACTORS if factor in each.parts]
     for index, cell in enumerate(each.cells.iter_rows(named=True)):
         parts = {factor: float(each.parts[factor][index]) for factor in factors}
@@ -211,6 +193,7 @@ def _rows_of_cell(
         "change": cell["value"] - cell["value_then"],
         "noise": noise,
         "is_within_noise": is_within_noise,
+        "is_shared": is_shared,
         "words": words,
         "synthetic": sides.night.city.is_synthetic,
     }
