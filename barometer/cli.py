@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -304,6 +305,7 @@ def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -
 
 def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], object]]:
     from barometer.check.run import check as check_step
+    from barometer.classify.again import labels_by
     from barometer.estimate.explain.run import explain as explain_step
     from barometer.estimate.run import estimate as estimate_step
     from barometer.ingest.removals import apply_removals
@@ -316,7 +318,7 @@ def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], objec
     yield lambda: [work() for work in _classify_steps(night, model)]
     yield lambda: check_step(night, "classify")
     yield lambda: estimate_step(night)
-    yield lambda: explain_step(night)
+    yield lambda: explain_step(night, reader=partial(labels_by, night))
     yield lambda: check_step(night, "estimate")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -98,11 +99,12 @@ def explain(
     most: Annotated[int, typer.Option(help="sentences an indicator, largest changes first; 0: all")] = SENTENCES,
 ) -> None:
     """Why numbers differ from those of the release before, in sentences."""
+    from barometer.classify.again import labels_by
     from barometer.estimate.explain.run import explain as step
     from barometer.indicators import load_indicators
 
     context = open_night(city, night.date())
-    step(context)
+    step(context, reader=partial(labels_by, context))
     rows = context.lake.read("explanations").filter(pl.col("night") == context.night).collect()
     if rows.is_empty():
         typer.echo("Nothing to explain: no number differs from an earlier release, or there is none.")

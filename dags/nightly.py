@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,11 @@ def estimate() -> None:
 
 
 def explain() -> None:
+    from barometer.classify.again import labels_by
     from barometer.estimate.explain.run import explain as explain_changes
 
-    print(explain_changes(the_night()))
+    night = the_night()
+    print(explain_changes(night, reader=partial(labels_by, night)))
 
 
 def draft_release() -> str:

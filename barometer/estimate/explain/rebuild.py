@@ -33,7 +33,7 @@ def rebuild(night: Night, release: Release) -> Rebuilt:
     at = night.lake.written_at("estimates", partition={"night": release.night}, as_of=release.approved_at)
     if at is None:
         raise BadInput(f"the lake of {night.city.id} does not reach back to {release.name}: nothing to rebuild it from")
-    settings = former_configuration(night, release)
+    settings = former_configuration(night, release, configured(night.city, night.settings.configs))
     if settings is None:
         raise BadInput(f"the configuration of {release.name} was not kept: it cannot be rebuilt, only shown")
     city = settings.laid_on(night.city)
@@ -46,10 +46,10 @@ def rebuild(night: Night, release: Release) -> Rebuilt:
     return Rebuilt(replace(then, lake=night.lake), settings, rows)
 
 
-def former_configuration(night: Night, release: Release) -> Configured | None:
-    """The configuration a release was made with, where it is today's or was kept; else None."""
+def former_configuration(night: Night, release: Release, now: Configured) -> Configured | None:
+    """The configuration a release was made with, where it is today's (`now`) or was kept; else None."""
     versions = release.manifest["config_versions"]
     if versions == [config_version(night.city, night.settings.configs)]:
-        return configured(night.city, night.settings.configs)
+        return now
     path = archive_path(night, versions[0]) if len(versions) == 1 else None
     return read_archive(path) if path is not None and path.is_file() else None

@@ -11,7 +11,7 @@ and half where both happened, which is the Shapley value of two causes known onl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from barometer.configured import configured
 from barometer.estimate.explain.again import PARTS, Again, part_of
 from barometer.estimate.explain.rebuild import former_configuration
 from barometer.estimate.explain.shapley import Array, coalitions, shapley
-from barometer.estimate.explain.sides import CONFIGURATION, FACTORS, LATE, NEW, Sides
+from barometer.estimate.explain.sides import CONFIGURATION, FACTORS, LATE, NEW, Reader, Sides
 from barometer.estimate.intervals import Z
 from barometer.explained import change_in_words
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
@@ -48,25 +48,26 @@ class Split:
     is_shared: bool
 
 
-def explain(night: Night) -> Counts:
+def explain(night: Night, *, reader: Reader | None = None) -> Counts:
     """Write the night's partition of `explanations`; empty when nothing was released before.
 
-    Raises `BadInput` when the kept configuration of the release before cannot be read.
+    `reader` has posts read by a former model, where a newer one is in use by now. Raises `BadInput` when the kept
+    configuration of the release before cannot be read.
     """
     with timed(night, STEP), threadpool_limits(limits=1):
-        rows = explanations(night)
+        rows = explanations(night, reader=reader)
         night.lake.replace("explanations", rows, partition={"night": night.night})
         changes = rows.select(*_SERIES, *_PERIOD).unique().height
         return record(night, STEP, WHOLE_STEP, passed_through(changes))
 
 
-def explanations(night: Night) -> pl.DataFrame:
+def explanations(night: Night, *, reader: Reader | None = None) -> pl.DataFrame:
     """Rows of `explanations` of the night, written nowhere."""
     now = issued(night)
     release = former(night, inputs_sha256=fingerprint(now))
     if release is None or now.is_empty():
         return TABLES["explanations"].empty()
-    then, sides = _exact(night, release), _sides(night, release)
+    then, sides = _exact(night, release), replace(_sides(night, release), reader=reader)
     again = Again(sides)
     parts = {indicator.id: part_of(indicator) for indicator in sides.now.indicators.indicators}
     changes = changed_cells(then, now)
@@ -137,11 +138,12 @@ def _values_of(made: pl.DataFrame, cells: pl.DataFrame) -> Array:
 
 def _sides(night: Night, release: Release) -> Sides:
     estimated = night.lake.written_at("estimates", partition={"night": release.night}, as_of=release.approved_at)
+    now = configured(night.city, night.settings.configs)
     return Sides(
         night=night,
         release=release,
-        now=configured(night.city, night.settings.configs),
-        then=former_configuration(night, release),
+        now=now,
+        then=former_configuration(night, release, now),
         estimated_at=estimated,
     )
 

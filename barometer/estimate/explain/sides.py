@@ -52,6 +52,10 @@ _PLACE = ["geography", "area"]
 _IS_NEW = "_is_new"
 
 
+# (posts, name of a model, its version) -> rows of `labels`; none where that model is not there.
+Reader = Callable[[pl.DataFrame, str, str], pl.DataFrame]
+
+
 @dataclass(frozen=True)
 class Mixed(Lake):
     """Tables made for one estimation instead of stored ones."""
@@ -67,7 +71,9 @@ class Mixed(Lake):
 class Sides:
     """`night` now, and the `release` before. `then`: the configuration it was made with, where that is known.
 
-    `estimated_at`: when it was estimated; None where the lake was made anew since and has no such past.
+    `estimated_at`: when it was estimated; None where the lake was made anew since and has no such past. `reader`: has
+    posts read by a former model; without it, or where that model is gone, posts that only a newer one read keep its
+    labels on both sides, and what those do counts as the posts' own.
     """
 
     night: Night
@@ -75,6 +81,7 @@ class Sides:
     now: Configured
     then: Configured | None
     estimated_at: datetime | None
+    reader: Reader | None = None
     cached: dict[tuple[str, str], pl.DataFrame] = field(default_factory=dict, compare=False)
 
     @property
@@ -152,7 +159,8 @@ class Sides:
 
     def _labels(self, side: str) -> pl.DataFrame:
         """Newest label of every post on one side; of a post only the other side knows a label of, that one."""
-        first, second = (self._newest(name) for name in ((side, "then") if side == "now" else (side, "now")))
+        now, then = self._newest("now"), pl.concat([self._newest("then"), self._read_again])
+        first, second = (now, then) if side == "now" else (then, now)
         both = pl.concat([first, second.join(first, on="post", how="anti", maintain_order="left")])
         return both.with_columns(pl.min_horizontal("night", pl.lit(self.cutoff)))
 
@@ -161,11 +169,21 @@ class Sides:
         ordered = self._side("labels", side).drop(_IS_NEW).sort("post", "night", "model", "model_version")
         return ordered.unique("post", keep="last", maintain_order=True)
 
+    @cached_property
+    def _read_again(self) -> pl.DataFrame:
+        """What the former model says of posts that only a newer one has read."""
+        now, then = self._newest("now"), self._newest("then")
+        if self.reader is None or then.is_empty():
+            return then.clear()
+        name, version = then.sort("night", "post").select("model", "model_version").row(-1)
+        unread = now.filter(pl.col("model_version") != version).join(then, on="post", how="anti")
+        posts = self._side("posts", "now").filter(~pl.col("is_repost")).join(unread, on="post", how="semi")
+        return then.clear() if posts.is_empty() else self.reader(posts.drop(_IS_NEW), name, version)
+
     def _is_relabelled(self) -> bool:
-        """A post of both sides bears another label, or the label of another model, than it did."""
-        now, then = (self._newest(side).drop("night", "shard") for side in ("now", "then"))
-        both = now.join(then.select("post"), on="post", how="semi")
-        return both.join(then, on=then.columns, how="anti").height > 0
+        """A post bears another label, or the label of another model, than it did or would have."""
+        now, then = (self._labels(side).drop("night", "shard").sort("post") for side in ("now", "then"))
+        return not now.equals(then)
 
     def _differ(self, *names: str) -> bool:
         then = self.then or self.now

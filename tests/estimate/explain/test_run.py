@@ -256,6 +256,43 @@ def late_ratings_with(night: Night) -> None:
     night.lake.replace("reports", pl.concat([there, late]), partition={"night": NEXT, "source": "made"})
 
 
+class TestAPromotedModel:
+    """Given new posts that only the new model has read, all of them distrust by its word."""
+
+    def promoted(self, former: Night) -> Night:
+        night = later(former)
+        new = voices(12, distrusting=12, first=600, day=NEXT)
+        put_posts(night, new, on=NEXT)
+        fresh = night.lake.read("labels").filter(pl.col("night") == NEXT).collect()
+        by_new = fresh.with_columns(model_version=pl.lit("v2"))
+        night.lake.replace("labels", by_new, partition={"night": NEXT, "shard": 0})
+        estimate(night)
+        return night
+
+    @staticmethod
+    def reads_nothing_in_them(posts: pl.DataFrame, name: str, version: str) -> pl.DataFrame:
+        """The former model: no distrust anywhere."""
+        assert (name, version) == ("linear", "v1")
+        said = {"trust": "none", "target": "none", "rumour": "none", "hostile": "no"}
+        marks = {"model": name, "model_version": version, "shard": 0} | said
+        return rows("labels", *({"post": post, "night": NEXT} | marks for post in posts["post"]))
+
+    def test_what_the_former_model_would_have_read_is_told_from_what_is_new(self, former: Night) -> None:
+        found = explanations(self.promoted(former), reader=self.reads_nothing_in_them)
+        parts = parts_of(found, "posts_distrust_share", "T1")
+        # 3 of 12 said so before; of 24 voices 3 do by the former model and 15 by the new one. The new model changes
+        # nothing without the new posts, so it is given half of what both do together, which is all it does.
+        assert sum(parts.values()) == pytest.approx(15 / 24 - 3 / 12)
+        assert parts[MODEL] == pytest.approx((15 - 3) / 24 / 2)
+        assert parts[NEW] == pytest.approx(3 / 24 - 3 / 12 + (15 - 3) / 24 / 2)
+
+    def test_where_the_former_model_is_gone_all_of_it_is_new_data(self, former: Night) -> None:
+        night = self.promoted(former)
+        for reader in (None, lambda posts, *_: TABLES["labels"].empty()):
+            parts = parts_of(explanations(night, reader=reader), "posts_distrust_share", "T1")
+            assert parts == {NEW: pytest.approx(15 / 24 - 3 / 12)}
+
+
 class TestPeriods:
     def test_a_new_period_is_compared_with_the_newest_before(self, former: Night) -> None:
         day = BLOCK_END + timedelta(days=3)
