@@ -11,7 +11,7 @@ from barometer.indicators import Indicator
 MINUS = "\u2212"
 # Sentences show tenths: of a point of a scale, of a percentage point.
 DECIMALS = 1
-_TENTHS = 10**DECIMALS
+_TENTHS: int = 10**DECIMALS
 ROWS_OF = {
     "answers": "answers",
     "posts": "posts",
@@ -77,7 +77,7 @@ def rounded_parts(parts: Mapping[str, float], *, is_share: bool) -> dict[str, in
 
 def shown_scale(*, is_share: bool) -> int:
     """How many of what is shown (tenths of a point or of a percentage point) there are in one of the unit."""
-    return _TENTHS * (100 if is_share else 1)
+    return _TENTHS * 100 if is_share else _TENTHS
 
 
 def signed(tenths: int) -> str:

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -67,8 +68,8 @@ def test_another_configuration_by_now_is_not_kept_under_the_old_name(night: Nigh
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_a_number_depends_on_changes_the_version(night: Night, figure: str) -> None:
     frame: pl.DataFrame = getattr(night.city, figure)
-    fewer = replace(night.city, **{figure: frame.head(1) if frame.height else frame.vstack(_a_share(frame))})
-    assert config_version(fewer, CONFIGS) != config_version(night.city, CONFIGS)
+    change: dict[str, Any] = {figure: frame.head(1) if frame.height else frame.vstack(_a_share(frame))}
+    assert config_version(replace(night.city, **change), CONFIGS) != config_version(night.city, CONFIGS)
 
 
 def _a_share(frame: pl.DataFrame) -> pl.DataFrame:

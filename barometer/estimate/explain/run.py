@@ -10,6 +10,7 @@ and half where both happened, which is the Shapley value of two causes known onl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -208,7 +209,6 @@ def noise_of(cell: dict[str, Any], parts: dict[str, float]) -> tuple[float, bool
     The two estimates are taken as independent, though most rows behind them are the same: the width is never too small,
     so a change that is called more than noise is. Where no data changed, nothing is within noise.
     """
-    errors = [cell[name] or 0.0 for name in ("standard_error", "standard_error_then")]
-    noise = float(Z * np.hypot(*errors))
+    noise = Z * math.hypot(cell["standard_error"] or 0.0, cell["standard_error_then"] or 0.0)
     data = parts.get(NEW, 0.0) + parts.get(LATE, 0.0)
     return noise, bool(0 < abs(data) <= noise)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import yaml
 
 from barometer.configured import archive
 from barometer.estimate.explain.run import explanations
@@ -17,11 +19,52 @@ from barometer.estimate.run import estimate
 from barometer.lake import tombstone
 from barometer.night import Night
 from barometer.published import fingerprint, issued, software_version
+from barometer.settings import PROJECT
 from barometer.tables import TABLES
-from tests.estimate.fielded import fielded_night
+from tests.estimate.fielded import SOURCES, fielded_night
 from tests.rows import NIGHT, rows
+from tests.towns import a_night
 
 NEXT = NIGHT + timedelta(days=1)
+# One of every kind that Testville has rows of: fewer are estimated sooner.
+KEPT = (
+    "trust_police",
+    "trust_police_now",
+    "posts_distrust_share",
+    "posts_distrust_people",
+    "practitioner_trust",
+    "observed_staying_rate",
+    "service_requests_rate",
+)
+
+
+def configs(folder: Path, change: Callable[[dict[str, Any]], None] = lambda indicator: None) -> Path:
+    """A folder of configuration with the indicators of KEPT, each as `change` leaves it."""
+    content = yaml.safe_load((PROJECT / "configs" / "indicators.yaml").read_text("utf-8"))
+    content["indicators"] = [each for each in content["indicators"] if each["id"] in KEPT]
+    for indicator in content["indicators"]:
+        change(indicator)
+    folder.mkdir(exist_ok=True)
+    (folder / "indicators.yaml").write_text(yaml.safe_dump(content), "utf-8")
+    return folder
+
+
+def configured_at(night: Night, folder: Path) -> Night:
+    """The night with the configuration of another folder."""
+    return replace(night, settings=night.settings.model_copy(update={"configs": folder}))
+
+
+def town(tmp_path: Path) -> Night:
+    """A night with rows of all signals, nothing estimated."""
+    return configured_at(fielded_night(tmp_path), configs(tmp_path / "kept"))
+
+
+def empty_town(tmp_path: Path, home: Path) -> Night:
+    """The same night with copies of what another town has stored."""
+    (tmp_path / "city").mkdir()
+    night = a_night(tmp_path, NIGHT, *SOURCES)
+    shutil.copytree(home, night.settings.home)
+    return configured_at(night, configs(tmp_path / "kept"))
 
 
 def release(night: Night, number: int = 1, *, keep: bool = True, **changes: Any) -> Path:
@@ -46,7 +89,7 @@ def release(night: Night, number: int = 1, *, keep: bool = True, **changes: Any)
 
 def released_night(tmp_path: Path, **changes: Any) -> Night:
     """A night with rows of all signals, estimated and released."""
-    night = fielded_night(tmp_path)
+    night = town(tmp_path)
     estimate(night)
     release(night, **changes)
     return night

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 
 from barometer import ledger
 from barometer.check.explanations import derive
@@ -21,23 +20,26 @@ from barometer.estimate.explain.run import STEP, changed_cells, explain, explana
 from barometer.estimate.run import estimate
 from barometer.night import Night
 from barometer.published import issued
-from barometer.settings import PROJECT
 from barometer.tables import EXPLAINED_BY, TABLES, validate
 from tests.estimate.explain.released import (
     NEXT,
     changes_of,
+    configs,
+    configured_at,
     edit,
+    empty_town,
     explained,
     later,
     parts_of,
     release,
     released_night,
+    town,
     withdraw,
 )
-from tests.estimate.fielded import SOURCES, fielded_night, put, put_posts
+from tests.estimate.fielded import put, put_posts
 from tests.estimate.made import BLOCK_END, BLOCK_START, answer, report, respondent, voices
 from tests.rows import NIGHT, rows
-from tests.towns import AREAS, a_night
+from tests.towns import AREAS
 
 NEW, LATE, WEIGHTS, MODEL, CONFIGURATION = EXPLAINED_BY
 
@@ -51,10 +53,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def former(evening: Path, tmp_path: Path) -> Night:
     """The first night, released, in a lake of the test's own."""
-    (tmp_path / "city").mkdir()
-    night = a_night(tmp_path, NIGHT, *SOURCES)
-    shutil.copytree(evening, night.settings.home)
-    return night
+    return empty_town(tmp_path, evening)
 
 
 def new_ratings(night: Night) -> None:
@@ -79,19 +78,18 @@ def other_margins(night: Night) -> pl.DataFrame:
 
 
 def other_indicators(night: Night, folder: Path) -> Night:
-    """`posts_distrust_share` counts trust instead: configured otherwise."""
-    content = yaml.safe_load((PROJECT / "configs" / "indicators.yaml").read_text("utf-8"))
-    for indicator in content["indicators"]:
+    """`posts_distrust_share` counts voices that say nothing of trust instead: configured otherwise."""
+
+    def bend(indicator: dict[str, Any]) -> None:
         if indicator["id"] == "posts_distrust_share":
             indicator["measure"]["labels"] = {"trust": "none"}
-    (folder / "configs").mkdir()
-    (folder / "configs" / "indicators.yaml").write_text(yaml.safe_dump(content), "utf-8")
-    return replace(night, settings=night.settings.model_copy(update={"configs": folder / "configs"}))
+
+    return configured_at(night, configs(folder / "other", bend))
 
 
 class TestNothingToExplain:
     def test_before_the_first_release(self, tmp_path: Path) -> None:
-        night = fielded_night(tmp_path)
+        night = town(tmp_path)
         estimate(night)
         assert explain(night).written == 0
         assert night.lake.read("explanations").collect().is_empty()
@@ -172,7 +170,7 @@ class TestOneFactor:
         self.whole_is(explained(later(night, margins=other_margins(night))), CONFIGURATION, "trust_police")
 
     def test_another_version_of_the_software_is_method(self, tmp_path: Path) -> None:
-        night = fielded_night(tmp_path)
+        night = town(tmp_path)
         estimate(night)
         bent = pl.when(pl.col("indicator") == "practitioner_trust").then(pl.col("value") - 0.5).otherwise("value")
         edit(night, "estimates", lambda frame: frame.with_columns(value=bent))
@@ -180,7 +178,7 @@ class TestOneFactor:
         self.whole_is(explained(later(night)), CONFIGURATION, "practitioner_trust")
 
     def test_a_change_nobody_can_account_for_is_method(self, tmp_path: Path) -> None:
-        night = fielded_night(tmp_path)
+        night = town(tmp_path)
         estimate(night)
         bent = pl.when(pl.col("indicator") == "practitioner_trust").then(pl.col("value") - 0.5).otherwise("value")
         edit(night, "estimates", lambda frame: frame.with_columns(value=bent))
@@ -192,9 +190,7 @@ class TestOneFactor:
 def everything(evening: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Night, pl.DataFrame]:
     """A later night on which all five factors changed, and why its numbers did."""
     folder = tmp_path_factory.mktemp("everything")
-    (folder / "city").mkdir()
-    former = a_night(folder, NIGHT, *SOURCES)
-    shutil.copytree(evening, former.settings.home)
+    former = empty_town(folder, evening)
     night = other_indicators(later(former, margins=other_margins(former)), folder)
     another_mind(night)
     withdraw(night, ["p00000"], on=NEXT)

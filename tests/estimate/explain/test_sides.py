@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +12,14 @@ from barometer.configured import configured
 from barometer.estimate.explain.again import Again, part_of
 from barometer.estimate.explain.shapley import coalitions
 from barometer.estimate.explain.sides import FACTORS, Sides
-from barometer.estimate.run import labelled_posts
+from barometer.estimate.inputs import labelled_posts
 from barometer.night import Night
 from barometer.published import releases_of
 from barometer.tables import EXPLAINED_BY, TABLES
-from tests.estimate.explain.released import NEXT, later, released_night, withdraw
-from tests.estimate.fielded import SOURCES, put, put_posts
+from tests.estimate.explain.released import NEXT, empty_town, later, released_night, withdraw
+from tests.estimate.fielded import put, put_posts
 from tests.estimate.made import INDICATORS, report, voices
 from tests.rows import NIGHT, rows
-from tests.towns import a_night
 
 NEW, LATE, WEIGHTS, MODEL, CONFIGURATION = FACTORS
 EVERYTHING = frozenset(FACTORS)
@@ -35,10 +33,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def night(evening: Path, tmp_path: Path) -> Night:
     """The night after the first release, in a lake of the test's own."""
-    (tmp_path / "city").mkdir()
-    made = a_night(tmp_path, NIGHT, *SOURCES)
-    shutil.copytree(evening, made.settings.home)
-    return later(made)
+    return later(empty_town(tmp_path, evening))
 
 
 def sides(night: Night) -> Sides:
@@ -149,7 +144,8 @@ class TestChanged:
         found = sides(night)
         indicators = found.now.indicators
         bent = tuple(
-            i.model_copy(update={"minimum_n": 12}) if i.id == "rumour_share" else i for i in indicators.indicators
+            i.model_copy(update={"minimum_n": 12}) if i.id == "posts_distrust_people" else i
+            for i in indicators.indicators
         )
         other = indicators.model_copy(update={"indicators": bent})
         changed = replace(found, now=replace(found.now, indicators=type(indicators).model_validate(other.model_dump())))
