@@ -50,12 +50,12 @@ def as_of(
     _say(_told_revisions(found))
     if revised:
         found.write_csv(revised)
-    if rebuild:
-        _say(_rebuilt(night, release, content))
     if output:
         output.write_bytes(content)
     else:
         typer.echo(content, nl=False)
+    if rebuild:
+        _say(_rebuilt(night, release, content))
 
 
 def _approver(release: Release) -> str:

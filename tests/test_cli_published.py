@@ -87,6 +87,7 @@ class TestAsOf:
         monkeypatch.setattr(rebuilding, "rebuild", lambda *_: made)
         monkeypatch.setattr(protecting, "rebuilt_csv", lambda *_: again)
         done = runner.invoke(cli.app, [*AS_OF, "--rebuild"])
+        assert done.stdout_bytes == b"numbers of 2026-05-09-1\n"
         if again.startswith(b"numbers"):
             assert "identical, byte for byte" in done.stderr
         else:
