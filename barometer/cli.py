@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from barometer.cli_models import add_model_commands
+from barometer.cli_published import add_published_commands
 from barometer.cli_sources import app as sources_app
 from barometer.errors import BadConfiguration, BadInput, BarometerError, SourceFailed
 from barometer.night import Night, open_night
@@ -37,6 +38,7 @@ audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of pos
 app.add_typer(audit_app, name="audit")
 app.add_typer(sources_app, name="sources")
 add_model_commands(app, train_app)
+add_published_commands(app)
 
 console = Console(stderr=True)
 
@@ -329,6 +331,8 @@ def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -
 
 def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], object]]:
     from barometer.check.run import check as check_step
+    from barometer.classify.again import labels_by
+    from barometer.estimate.explain.run import explain as explain_step
     from barometer.estimate.run import estimate as estimate_step
     from barometer.ingest.health import judge_sources
     from barometer.ingest.removals import apply_removals
@@ -342,6 +346,7 @@ def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], objec
     yield lambda: [work() for work in _classify_steps(night, model)]
     yield lambda: check_step(night, "classify")
     yield lambda: estimate_step(night)
+    yield lambda: explain_step(night, reader=partial(labels_by, night))
     yield lambda: check_step(night, "estimate")
 
 

@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -64,6 +64,12 @@ class Lake:
     city: str
     storage_options: dict[str, str] | None = None
     clock: Callable[[], datetime] = field(default=_now, compare=False)
+    seen_at: datetime | None = None
+    """A lake of the past: reads answer as of this time, writes are refused."""
+
+    def at(self, when: datetime) -> Lake:
+        """The same lake as it was at `when`, for reading; rows removed since are not in it, as they are nowhere."""
+        return replace(self, seen_at=when)
 
     def location(self, table: str) -> str:
         """Where `table` is kept."""
@@ -75,7 +81,16 @@ class Lake:
         delta = self._open(table)
         if delta is None:
             return declared.empty().lazy()
-        return self._scan(delta, table).filter(_live(as_of)).select(list(declared.schema))
+        return self._scan(delta, table).filter(_live(as_of or self.seen_at)).select(list(declared.schema))
+
+    def written_at(self, table: str, *, partition: Partition, as_of: datetime) -> datetime | None:
+        """When the newest row of a partition as it was at `as_of` had been written; None where there was no row."""
+        delta = self._open(table)
+        if delta is None:
+            return None
+        there = self._scan(delta, table).filter(_is_partition(partition) & _live(as_of))
+        found: datetime | None = there.select(pl.col(WRITTEN_AT).max()).collect().item()
+        return found
 
     def read_every_version(self, table: str) -> pl.LazyFrame:
         """Rows of `table` as they are and as they ever were: everything that still has bytes in the lake."""
@@ -190,6 +205,8 @@ class Lake:
 
     def _retrying(self, table: str, write: Callable[[DeltaTable], int]) -> int:
         """Run `write` on the newest version until no other writer came between: commits are optimistic."""
+        if self.seen_at is not None:
+            raise SchemaMismatch(f"table {table}: this is the lake as of {self.seen_at.isoformat()}; the past is fixed")
         for attempt in range(_MAXIMUM_TRIES):
             try:
                 return write(self._open(table) or self._create(table))

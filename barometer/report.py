@@ -38,6 +38,7 @@ class RunReport:
     failed_checks: list[dict[str, Any]]
     changes: dict[str, Any]
     largest_changes: list[dict[str, Any]]
+    explained: str
 
 
 def run_report(night: Night) -> Path:
@@ -65,6 +66,7 @@ def collect_report(night: Night) -> RunReport:
         failed_checks=failed,
         changes=_change_counts(compared),
         largest_changes=_largest_changes(compared),
+        explained=_explained(night),
     )
 
 
@@ -136,6 +138,22 @@ def _largest_changes(compared: pl.DataFrame) -> list[dict[str, Any]]:
     return ranked.head(MOST_EXAMPLES).select(*_SAME_NUMBER, "value_before", "value", "lower", "upper").to_dicts()
 
 
+def _explained(night: Night) -> str:
+    """What most of each change since the release before came from, in one line; empty when nothing was explained."""
+    rows = night.lake.read("explanations").filter(pl.col("night") == night.night).collect()
+    if rows.is_empty():
+        return ""
+    ordered = rows.sort(pl.col("part").abs(), "factor", descending=[True, False])
+    changes = ordered.unique(_SAME_NUMBER, keep="first", maintain_order=True)
+    counts = changes.group_by("factor").len().sort("len", "factor", descending=[True, False])
+    causes = ", ".join(f"{factor.replace('_', ' ')} ({count:,})" for factor, count in counts.iter_rows())
+    within = changes["is_within_noise"].sum()
+    return (
+        f"Since release {changes['since'][0]}, {changes.height:,} numbers changed, {within:,} "
+        f"of them by no more than the noise of their data; most of each change came from {causes}."
+    )
+
+
 def _verdict(
     steps: Sequence[dict[str, Any]], sources: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]
 ) -> str:
@@ -162,7 +180,9 @@ def to_markdown(report: RunReport) -> str:
         + (_table(report.quarantine, ("source", "rule", "records", "positions", "example")) or "Empty.\n"),
         "## Rules that did not hold\n\n"
         + (_table(report.failed_checks, ("boundary", "severity", "message")) or "None.\n"),
-        "## What changed in the numbers\n\n" + _change_words(report),
+        "## What changed in the numbers\n\n"
+        + _change_words(report)
+        + (f"\n{report.explained}\n" if report.explained else ""),
     )
     return "\n".join(sections)
 

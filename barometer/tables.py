@@ -663,6 +663,7 @@ _EXPLANATIONS = Table(
         Column("change", pl.Float64, "the whole change, in the indicator's unit"),
         Column("noise", pl.Float64, "half width of the 95 % interval of a change of new data alone"),
         Column("is_within_noise", pl.Boolean, "the part of new and late data is no larger than chance would make"),
+        Column("is_shared", pl.Boolean, "removals and a change of method were known only together: half given to each"),
         Column("words", pl.String, "the whole change in one sentence; the same for every factor of a change"),
         _SYNTHETIC,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,14 @@ def estimate() -> None:
     print(estimate_indicators(the_night()))
 
 
+def explain() -> None:
+    from barometer.classify.again import labels_by
+    from barometer.estimate.explain.run import explain as explain_changes
+
+    night = the_night()
+    print(explain_changes(night, reader=partial(labels_by, night)))
+
+
 def draft_release() -> str:
     from barometer.release.draft import draft_release as draft
 
@@ -224,6 +233,7 @@ def nightly(city: CityCard) -> DAG:
             step(group_rumours, trigger_rule=TriggerRule.NONE_FAILED, **writes(city, "rumours", "rumour_posts"))(),
             check_step(city, "classify"),
             step(estimate, **writes(city, "estimates", "coverage"))(),
+            step(explain, **writes(city, "explanations"))(),
             check_step(city, "estimate"),
             draft,
             approved,

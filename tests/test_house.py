@@ -24,6 +24,9 @@ GROUND_FLOOR = {
     "night",
     "errors",
     "indicators",
+    "configured",
+    "explained",
+    "published",
 }
 CALLERS = {"cli", "ops"}
 MAY_IMPORT = {("train", "classify")}

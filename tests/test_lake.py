@@ -157,6 +157,30 @@ class TestAsOf:
         assert lake.read("cursors", as_of=between).collect()["cursor"].to_list() == ["1"]
         assert lake.read("cursors").collect()["cursor"].to_list() == ["2"]
 
+    def test_a_lake_of_the_past_reads_as_it_was_and_takes_no_writes(self, lake: Lake, clock: Ticking) -> None:
+        partition = {"night": NIGHT, "source": "a"}
+        lake.replace("cursors", cursors((NIGHT, "a", "1")), partition=partition)
+        then = lake.at(clock())
+        lake.replace("cursors", cursors((NIGHT, "a", "2")), partition=partition)
+        assert then.read("cursors").collect()["cursor"].to_list() == ["1"]
+        assert then.read("cursors", as_of=clock()).collect()["cursor"].to_list() == ["2"]
+        with pytest.raises(SchemaMismatch, match="the past is fixed"):
+            then.replace("cursors", cursors((NIGHT, "a", "3")), partition=partition)
+
+    def test_it_knows_when_the_newest_row_was_written(self, lake: Lake, clock: Ticking) -> None:
+        partition = {"night": NIGHT, "source": "a"}
+        before = clock()
+        assert lake.written_at("cursors", partition=partition, as_of=before) is None
+        lake.replace("cursors", cursors((NIGHT, "a", "1")), partition=partition)
+        between = clock()
+        lake.replace("cursors", cursors((NIGHT, "a", "2")), partition=partition)
+        after = clock()
+        first, second = (lake.written_at("cursors", partition=partition, as_of=at) for at in (between, after))
+        assert first is not None
+        assert second is not None
+        assert before < first < between < second < after
+        assert lake.written_at("cursors", partition={"night": OTHER_NIGHT}, as_of=after) is None
+
     def test_the_past_survives_small_file_maintenance(self, lake: Lake, clock: Ticking) -> None:
         partition = {"night": NIGHT, "source": "a"}
         lake.replace("cursors", cursors((NIGHT, "a", "1")), partition=partition)

@@ -129,3 +129,22 @@ class TestFiles:
         failed = {"night": NIGHT, "is_met": False, "severity": "warning", "message": "a | b\nc"}
         night.lake.append("checks", rows("checks", failed))
         assert "a \\| b c" in run_report(night).read_text("utf-8")
+
+
+class TestExplained:
+    def test_it_says_in_one_line_what_changes_came_from(self, night: Night) -> None:
+        parts = [("T1", "new_data", -0.3), ("T1", "language_model", -1.8), ("T2", "new_data", 0.4)]
+        made = [
+            {"area": area, "factor": factor, "part": part, "since": "2026-05-08-1", "is_within_noise": area == "T2"}
+            for area, factor, part in parts
+        ]
+        night.lake.replace("explanations", rows("explanations", *made), partition={"night": NIGHT})
+        assert collect_report(night).explained == (
+            "Since release 2026-05-08-1, 2 numbers changed, 1 of them by no more than the noise of their data; "
+            "most of each change came from language model (1), new data (1)."
+        )
+        assert "Since release 2026-05-08-1" in run_report(night).read_text("utf-8")
+
+    def test_nothing_is_said_where_nothing_was_explained(self, night: Night) -> None:
+        assert collect_report(night).explained == ""
+        assert "Since release" not in run_report(night).read_text("utf-8")

@@ -15,6 +15,7 @@ from barometer.check import (
     counts,
     coverage,
     estimates,
+    explanations,
     fetches,
     labels,
     ledger,
@@ -49,14 +50,25 @@ BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
     ),
     "prepare": (posts, ledger),
     "classify": (labels, rumours, ledger),
-    "estimate": (estimates, coverage, audit_sample, audits, skill, alerts, clusters, sensitivity, ledger),
+    "estimate": (
+        estimates,
+        coverage,
+        audit_sample,
+        audits,
+        skill,
+        alerts,
+        clusters,
+        sensitivity,
+        explanations,
+        ledger,
+    ),
 }
 
 LEDGER_STEPS: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "removals"),
     "prepare": ("prepare",),
     "classify": ("classify", "rumours"),
-    "estimate": ("estimate",),
+    "estimate": ("estimate", "explain"),
 }
 
 

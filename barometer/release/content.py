@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,9 +9,11 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
+from barometer.published import Release, fingerprint, former
 from barometer.release.disclosure import ROUNDING_BASE
-from barometer.release.history import former_release
-from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
+from barometer.release.explanations import published_revisions, shown_explanations
+from barometer.release.history import exact_rows
+from barometer.release.protect import SUPPRESSED, FormerRelease, protect_coverage, protect_estimates
 from barometer.tables import TABLES
 
 SHOWN_TERMS = 6
@@ -36,6 +37,8 @@ class Content:
     alerts: pl.DataFrame
     clusters: pl.DataFrame
     sensitivity: pl.DataFrame
+    explanations: pl.DataFrame
+    revisions: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
 
@@ -52,17 +55,13 @@ def collect_content(night: Night) -> Content:
     _refuse_nothing(night, estimates, indicators)
     _refuse_failed_checks(night, checks)
     is_synthetic = _one_kind(night, estimates, coverage)
-    inputs = _fingerprint(estimates)
+    inputs = fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
-    shown = protect_estimates(
-        estimates,
-        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
-        minimum_persons=minimum,
-        former=former_release(night, inputs_hash=inputs),
-    )
+    before = former(night, inputs_sha256=inputs)
+    shown = shown_estimates(night, estimates, indicators, before)
     return Content(
         indicators=indicators,
-        estimates=_named(night, shown).sort(TABLES["estimates"].key),
+        estimates=published_form(night, shown),
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
         rumours=_claims(_rows(night, "rumours"), minimum),
         checks=checks,
@@ -71,9 +70,30 @@ def collect_content(night: Night) -> Content:
         alerts=_beside(night, "alerts", shown),
         clusters=_beside(night, "clusters", shown),
         sensitivity=_beside(night, "sensitivity", shown),
+        explanations=shown_explanations(
+            _named(night, _rows(night, "explanations")), shown=shown, before=before, indicators=indicators
+        ),
+        revisions=published_revisions(published_form(night, shown), before),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
     )
+
+
+def shown_estimates(
+    night: Night, estimates: pl.DataFrame, indicators: Indicators, before: Release | None
+) -> pl.DataFrame:
+    """Rows of `estimates` of the night, protected as `protect_estimates` does against the release before."""
+    return protect_estimates(
+        estimates,
+        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
+        minimum_persons=night.city.thresholds.minimum_n,
+        former=None if before is None else FormerRelease(before.estimates, exact_rows(night.lake, before)),
+    )
+
+
+def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:
+    """Protected estimates in the columns and order they are published in."""
+    return _named(night, shown).sort(TABLES["estimates"].key)
 
 
 def _rows(night: Night, table: str) -> pl.DataFrame:
@@ -126,11 +146,6 @@ def _one_kind(night: Night, *tables: pl.DataFrame) -> bool:
 
 def _kind(is_synthetic: bool) -> str:
     return "synthetic" if is_synthetic else "real"
-
-
-def _fingerprint(estimates: pl.DataFrame) -> str:
-    """Tells whether two releases were made from the same estimates; of all rows, so that no count follows from it."""
-    return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
 
 
 def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:

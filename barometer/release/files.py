@@ -10,6 +10,7 @@ import polars as pl
 
 from barometer.city import City
 from barometer.indicators import WHOLE_CITY
+from barometer.published import ESTIMATES_CSV
 from barometer.release.changes import latest_periods
 from barometer.release.content import Content
 from barometer.release.geometry import rounded_boundaries
@@ -21,21 +22,29 @@ BESIDE = {
     "skill": "What each signal adds to the last survey",
     "clusters": "Where like neighbourhoods lie together",
     "sensitivity": "How far each choice moves a composite",
+    "explanations": "Why estimates differ from those of the release before",
 }
+REVISIONS = "revisions.csv"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _PROPERTIES = ("value", "lower", "upper", "missing_reason", "period_start", "period_end")
 
 
 def write_files(folder: Path, content: Content, city: City) -> None:
     """Write estimates (CSV, Parquet, GeoJSON), what stands beside them (CSV) and the ICC Index (CSV, JSON)."""
-    content.estimates.write_csv(folder / "estimates.csv", datetime_format=_TIME)
+    (folder / ESTIMATES_CSV).write_bytes(estimates_csv(content.estimates))
     content.estimates.write_parquet(folder / "estimates.parquet", compression="zstd")
     content.coverage.write_csv(folder / "coverage.csv")
     for name in BESIDE:
         beside(content, name).write_csv(folder / f"{name}.csv")
+    content.revisions.write_csv(folder / REVISIONS)
     icc_table(city).write_csv(folder / "icc_index.csv")
     _write_json(folder / "icc_index.json", icc_record(city), indent=2)
     _write_json(folder / "estimates.geojson", to_geojson(content, city))
+
+
+def estimates_csv(estimates: pl.DataFrame) -> bytes:
+    """The bytes of `estimates.csv`."""
+    return estimates.write_csv(datetime_format=_TIME).encode()
 
 
 def beside(content: Content, name: str) -> pl.DataFrame:

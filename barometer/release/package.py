@@ -12,7 +12,7 @@ from barometer.night import Night
 from barometer.release import icc
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
-from barometer.release.files import BESIDE, beside
+from barometer.release.files import BESIDE, REVISIONS, beside
 from barometer.release.manifest import sha256
 from barometer.tables import TABLES
 
@@ -43,6 +43,9 @@ _MEANINGS = {
     "core": "score on the core questions",
     "extended": "score on the extended questions",
     "note": "what the city did not provide",
+    "release": "name of the release that published the former value",
+    "former_value": "the value published before, in the indicator's unit",
+    "former_missing_reason": "why there was no number before",
 }
 _UNITS = {"core": "0-100", "extended": "0-100"}
 _COUNTS = ("n", "effective_n", "records", "voices")
@@ -101,6 +104,9 @@ def _resources(content: Content, night: Night) -> list[Resource]:
         *(
             Resource(name, f"{name}.csv", title, "text/csv", beside(content, name), name, _beside_key(name))
             for name, title in BESIDE.items()
+        ),
+        Resource(
+            "revisions", REVISIONS, "Numbers published otherwise before", "text/csv", content.revisions, "estimates"
         ),
         Resource("icc-index", "icc_index.csv", "Intercultural Cities Index (no measure of trust)", "text/csv", scores),
         Resource("icc-index-json", "icc_index.json", "Intercultural Cities Index, as JSON", "application/json"),

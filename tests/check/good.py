@@ -36,6 +36,13 @@ def _alert() -> dict[str, Any]:
     return {"area": "T1", "first_seen": NIGHT, "period_end": NIGHT} | change
 
 
+def _explanations() -> list[dict[str, Any]]:
+    """A change of -2.1: 0.3 down from new data, 1.8 down from the language model."""
+    change = {"area": "T1", "period_end": NIGHT, "change": -2.1, "noise": 0.9, "is_within_noise": True}
+    parts = {"new_data": -0.3, "language_model": -1.8}
+    return [change | {"factor": factor, "part": part} for factor, part in parts.items()]
+
+
 def good(table: str) -> pl.DataFrame:
     """Rows of `table` that break no rule of it."""
     made: dict[str, list[dict[str, Any]]] = {
@@ -63,6 +70,7 @@ def good(table: str) -> pl.DataFrame:
         "clusters": [{"area": "T1", "quadrant": "none", "p_value": 0.4, "is_significant": False}],
         "sensitivity": [{"first_order": 0.2, "total": 0.3}],
         "fetches": [{"number": 1, "request": "GET forum.example/posts (page)", "status": "200", "tries": 1}],
+        "explanations": _explanations(),
         "ledger": [{"step": "ingest", **_COUNTS}],
     }
     columns = set(TABLES[table].schema)

@@ -26,10 +26,12 @@ FILES = {
     "estimates.csv",
     "estimates.geojson",
     "estimates.parquet",
+    "explanations.csv",
     "icc_index.csv",
     "icc_index.json",
     "index.html",
     "manifest.json",
+    "revisions.csv",
     "sensitivity.csv",
     "skill.csv",
 }
