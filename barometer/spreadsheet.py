@@ -21,5 +21,5 @@ def unguard(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def to_csv(frame: pl.DataFrame) -> str:
-    """CSV (comma, LF, UTF-8 text) with guarded text and times in UTC as ISO 8601. The same frame gives the same text."""
+    """CSV (comma, LF) with guarded text and times in UTC as ISO 8601. The same frame gives the same text."""
     return guard(frame).write_csv(datetime_format=UTC_FORMAT)

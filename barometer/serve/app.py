@@ -69,7 +69,12 @@ def from_environment() -> Door:
 def inner_app(shelf: Shelf, releases: Path) -> FastAPI:
     """The routes, without the door."""
     app = FastAPI(
-        title=TITLE, version=VERSION, description=DESCRIPTION, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+        title=TITLE,
+        version=VERSION,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
     )
     app.include_router(api(shelf), responses=_REFUSALS, tags=["data"])
     app.include_router(ogc(shelf), responses=_REFUSALS, tags=["OGC API Features"])

@@ -39,9 +39,9 @@ def negotiate(wanted: str | None, accept: str) -> str:
 
 def _ranges(accept: str) -> dict[str, float]:
     """Media range -> quality; everything where nothing is said."""
-    return {
-        part.partition(";")[0].strip().lower(): _weight(part) for part in accept.split(",") if part.strip()
-    } or {"*/*": 1.0}
+    return {part.partition(";")[0].strip().lower(): _weight(part) for part in accept.split(",") if part.strip()} or {
+        "*/*": 1.0
+    }
 
 
 def _weight(part: str) -> float:

@@ -239,7 +239,11 @@ def _fits(feature: dict[str, Any], asked: ItemsQuestion) -> bool:
 def _touches(feature: dict[str, Any], bounds: Box) -> bool:
     west, south, east, north = bounds
     # A box over the 180th meridian lies on both its sides.
-    parts = [box(west, south, east, north)] if west <= east else [box(west, south, 180, north), box(-180, south, east, north)]
+    parts = (
+        [box(west, south, east, north)]
+        if west <= east
+        else [box(west, south, 180, north), box(-180, south, east, north)]
+    )
     geometry = shape(feature["geometry"])
     return any(geometry.intersects(part) for part in parts)
 

@@ -29,6 +29,9 @@ _TYPES = {
 }
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<content>.*?)</script>", re.DOTALL | re.IGNORECASE)
 _DATA_BLOCK = re.compile(r"type\s*=\s*[\"']?application/", re.IGNORECASE)
+_ASKS_TO_EVALUATE = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*'unsafe-eval'")
+# The page's own policy stands at its very beginning.
+_HEAD_CHARACTERS = 2_000
 
 
 def site(shelf: Shelf, root: Path) -> APIRouter:
@@ -89,10 +92,12 @@ def media_type(name: str) -> str:
 def policy(page: str) -> str:
     """A Content-Security-Policy that lets a page run exactly the scripts it was published with, and fetch nothing else.
 
-    Each inline script is allowed by its hash, so that nothing slipped into the page later would run.
+    Each inline script is allowed by its hash, so that nothing slipped into the page later would run. Whether a script
+    may compile text (Vega without its interpreter must) is as the page's own policy says.
     """
     scripts = sorted({_hash(match["content"]) for match in _SCRIPT.finditer(page) if _is_script(match)})
-    allowed = " ".join(["'self'", *scripts])
+    evaluates = ["'unsafe-eval'"] if _ASKS_TO_EVALUATE.search(page[:_HEAD_CHARACTERS]) else []
+    allowed = " ".join(["'self'", *scripts, *evaluates])
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
         "font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
