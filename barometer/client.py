@@ -131,7 +131,7 @@ class Barometer:
 
     def _once(self, path: str, asked: list[tuple[str, str]] | None) -> httpx.Response:
         try:
-            return self._http.get(path, params=asked)
+            return self._http.get(path, params=httpx.QueryParams(asked) if asked else None)
         except httpx.HTTPError as error:
             raise ServiceUnavailable(
                 f"{self._url}: cannot be reached ({type(error).__name__}); is `barometer serve` running there?"

@@ -189,7 +189,7 @@ def _estimate_fields() -> dict[str, Any]:
     return fields | {"area_name": (str, Field(description="name of the area"))}
 
 
-EstimateRow = create_model(  # type: ignore[call-overload]
+EstimateRow = create_model(
     "EstimateRow", __base__=Answer, __doc__="One value of an indicator with its error, or why there is none.",
     **_estimate_fields(),
 )  # fmt: skip
