@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from barometer.cli_models import add_model_commands
+from barometer.cli_publish import add_publish_commands
 from barometer.cli_serve import add_serve_commands
 from barometer.errors import BarometerError
 from barometer.night import Night, open_night
@@ -31,6 +32,7 @@ app.add_typer(train_app, name="train")
 audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of posts, so that shares can be corrected.")
 app.add_typer(audit_app, name="audit")
 add_model_commands(app, train_app)
+add_publish_commands(app)
 add_serve_commands(app)
 
 console = Console(stderr=True)

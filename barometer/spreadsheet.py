@@ -9,15 +9,17 @@ UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # input is set. Quotes before them count, so that exactly one quote can be taken off again.
 _FORMULA_START = r"'*[=+\-@\t\r\n＝＋－＠]"
 
+GUARD = "'"
+
 
 def guard(frame: pl.DataFrame) -> pl.DataFrame:
     """The same frame, with a `'` before every text that would begin like a formula; numbers stay numbers."""
-    return frame.with_columns(pl.col(pl.String).str.replace(f"^({_FORMULA_START})", "'${1}"))
+    return frame.with_columns(pl.col(pl.String).str.replace(f"^({_FORMULA_START})", f"{GUARD}${{1}}"))
 
 
 def unguard(frame: pl.DataFrame) -> pl.DataFrame:
     """What `guard` was given."""
-    return frame.with_columns(pl.col(pl.String).str.replace(f"^'({_FORMULA_START})", "${1}"))
+    return frame.with_columns(pl.col(pl.String).str.replace(f"^{GUARD}({_FORMULA_START})", "${1}"))
 
 
 def to_csv(frame: pl.DataFrame) -> str:

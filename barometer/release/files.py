@@ -10,9 +10,11 @@ import polars as pl
 
 from barometer.city import City
 from barometer.indicators import WHOLE_CITY, Indicator
+from barometer.night import Night
 from barometer.release.changes import latest_periods
 from barometer.release.content import Content
 from barometer.release.geometry import rounded_boundaries
+from barometer.release.geopackage import write_geopackage
 from barometer.release.icc import icc_record, icc_table
 from barometer.spreadsheet import to_csv
 
@@ -41,13 +43,16 @@ INDICATOR_SCHEMA: dict[str, pl.DataType] = {
 _PROPERTIES = ("value", "lower", "upper", "missing_reason", "period_start", "period_end")
 
 
-def write_files(folder: Path, content: Content, city: City) -> None:
-    """Write estimates (CSV, Parquet, GeoJSON), what stands beside them (CSV) and the ICC Index (CSV, JSON)."""
+def write_files(folder: Path, content: Content, night: Night) -> None:
+    """Write estimates (CSV, Parquet, GeoJSON, GeoPackage), what stands beside them (CSV), the ICC Index (CSV, JSON)."""
+    city = night.city
     content.estimates.write_parquet(folder / "estimates.parquet", compression="zstd")
     for name, frame in tables(content, city).items():
         (folder / f"{name}.csv").write_text(to_csv(frame), "utf-8", newline="")
-    _write_json(folder / "icc_index.json", icc_record(city), indent=2)
-    _write_json(folder / "estimates.geojson", to_geojson(content, city))
+    write_json(folder / "icc_index.json", icc_record(city), indent=2)
+    newest = to_geojson(content, city)
+    write_json(folder / "estimates.geojson", newest)
+    write_geopackage(folder / "estimates.gpkg", newest["features"], stamped=night.issued_at)
 
 
 def tables(content: Content, city: City) -> dict[str, pl.DataFrame]:
@@ -129,7 +134,8 @@ def _feature(code: str, rows: pl.DataFrame, geometry: dict[str, Any]) -> dict[st
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
-def _write_json(path: Path, content: Any, indent: int | None = None) -> None:
+def write_json(path: Path, content: Any, indent: int | None = None) -> None:
+    """Write JSON (UTF-8), on one line unless `indent` is given; the same content gives the same bytes."""
     separators = None if indent else (",", ":")
     path.write_text(
         json.dumps(content, ensure_ascii=False, indent=indent, separators=separators, default=str) + "\n", "utf-8"

@@ -11,6 +11,8 @@ from typing import Any
 from barometer.errors import ReleaseRefused
 
 MANIFEST = "manifest.json"
+# Made of the manifest, so it cannot stand in it.
+SIGNATURE = "manifest.json.sig"
 
 
 def sha256(path: Path) -> str:
@@ -19,8 +21,8 @@ def sha256(path: Path) -> str:
 
 
 def file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every file below `folder` but the manifest: path -> {sha256, bytes}."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    """Every file below `folder` but the manifest and its signature: path -> {sha256, bytes}."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SIGNATURE))
     return {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in files}
 
 

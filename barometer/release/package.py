@@ -14,7 +14,9 @@ from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
 from barometer.release.files import BESIDE, RUMOURS, tables
 from barometer.release.manifest import sha256
-from barometer.tables import TABLES, Column
+from barometer.release.words import REASONS
+from barometer.spreadsheet import GUARD
+from barometer.tables import MISSING_REASONS, TABLES, Column
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 LICENCE = {
@@ -22,6 +24,7 @@ LICENCE = {
     "title": "Creative Commons Attribution 4.0 International",
     "path": "https://creativecommons.org/licenses/by/4.0/",
 }
+GEOPACKAGE = "application/geopackage+sqlite3"
 _FIELD_TYPES = {
     pl.String: "string",
     pl.Int64: "integer",
@@ -106,7 +109,8 @@ def _description(content: Content) -> str:
     return (
         f"{warning}Trust indicators per neighbourhood and period, each with its error or the reason why it is "
         f"missing. Cells with fewer than {MINIMUM_PERSONS} respondents or authors are withheld, and so are those that "
-        "would give them away."
+        "would give them away. In CSV files a text that a spreadsheet would take for a formula has a "
+        f"{GUARD} before it; numbers are as they are."
     )
 
 
@@ -127,6 +131,7 @@ def _resources(content: Content, night: Night) -> list[Resource]:
         *described,
         Resource("estimates-parquet", "estimates.parquet", "Estimates, as Parquet", "application/vnd.apache.parquet"),
         Resource("estimates-geojson", "estimates.geojson", "Newest estimates with boundaries", "application/geo+json"),
+        Resource("estimates-geopackage", "estimates.gpkg", "Newest estimates with boundaries", GEOPACKAGE),
         Resource("icc-index", "icc_index.csv", scores, "text/csv", frames["icc_index"]),
         Resource("icc-index-json", "icc_index.json", "Intercultural Cities Index, as JSON", "application/json"),
     ]
@@ -155,7 +160,7 @@ def _descriptor(folder: Path, resource: Resource, night: Night) -> dict[str, Any
 
 def _schema(resource: Resource, frame: pl.DataFrame) -> dict[str, Any]:
     fields = [_field(resource, name, dtype) for name, dtype in frame.schema.items()]
-    schema = {"fieldsMatch": ["exact"], "missingValues": [""], "fields": fields}
+    schema = {"missingValues": [""], "fields": fields}
     return schema | ({"primaryKey": list(resource.key)} if resource.key else {})
 
 
@@ -168,7 +173,7 @@ def _field(resource: Resource, name: str, dtype: pl.DataType) -> dict[str, Any]:
         "type": _FIELD_TYPES[dtype.base_type()],
         "description": meaning + (_KEPT if name in _COUNTS and resource.table != "rumours" else ""),
     }
-    return field | ({"unit": unit} if unit else {}) | _constraints(name, declared)
+    return field | ({"unit": unit} if unit else {}) | _reasons(name) | _constraints(name, declared)
 
 
 def _meaning(resource: Resource, name: str, declared: Mapping[str, Column]) -> str:
@@ -179,4 +184,13 @@ def _meaning(resource: Resource, name: str, declared: Mapping[str, Column]) -> s
 
 def _constraints(name: str, declared: dict[str, Any]) -> dict[str, Any]:
     is_required = name in declared and not declared[name].nullable and name not in (*_COUNTS, "missing_reason")
+    if name == "missing_reason":
+        return {"constraints": {"enum": list(MISSING_REASONS)}}
     return {"constraints": {"required": True}} if is_required else {}
+
+
+def _reasons(name: str) -> dict[str, Any]:
+    """Every code of a missing number with its meaning (`categories` of Table Schema, version 2)."""
+    if name != "missing_reason":
+        return {}
+    return {"categories": [{"value": code, "label": REASONS[code]} for code in MISSING_REASONS]}
