@@ -24,6 +24,7 @@ GROUND_FLOOR = {
     "night",
     "errors",
     "indicators",
+    "spreadsheet",
 }
 CALLERS = {"cli", "ops"}
 MAY_IMPORT = {("train", "classify")}

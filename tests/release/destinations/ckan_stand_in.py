@@ -77,7 +77,7 @@ class Portal:
         for dataset in self.datasets.values():
             for resource in dataset["resources"]:
                 if resource["id"] == fields["id"]:
-                    resource |= fields
+                    resource.update(fields)
                     self.files[resource["id"]] = upload
                     return resource
         raise Refused(404, "Not Found Error", message="Not found")

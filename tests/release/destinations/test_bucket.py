@@ -56,7 +56,9 @@ class View(dict[str, bytes]):
         self._bucket = bucket
 
     def now(self) -> dict[str, bytes]:
-        return {item.key: item.get()["Body"].read() for item in self._bucket.objects.all() if not item.key.endswith("/")}
+        return {
+            item.key: item.get()["Body"].read() for item in self._bucket.objects.all() if not item.key.endswith("/")
+        }
 
 
 def test_the_release_is_there_whole_and_pointed_to(objects: View, parcel: Parcel, released: Path) -> None:
