@@ -20,6 +20,7 @@ PAGE_ROWS = 50_000
 _DAYS = ("first_seen", "last_seen", "night")
 _BUSY = (429, 502, 503, 504)
 
+Asked = list[tuple[str, str | int | float | bool | None]]
 Several = str | Sequence[str] | None
 
 
@@ -112,14 +113,14 @@ class Barometer:
     def _json(self, path: str, **asked: Any) -> dict[str, Any]:
         return dict(self._get(path, _named(**asked)).json())
 
-    def _pages(self, path: str, asked: list[tuple[str, str]]) -> Iterator[httpx.Response]:
+    def _pages(self, path: str, asked: Asked) -> Iterator[httpx.Response]:
         answer = self._get(path, asked)
         yield answer
         while following := answer.links.get("next", {}).get("url"):
             answer = self._get(following, None)
             yield answer
 
-    def _get(self, path: str, asked: list[tuple[str, str]] | None) -> httpx.Response:
+    def _get(self, path: str, asked: Asked | None) -> httpx.Response:
         for _ in range(ATTEMPTS):
             answer = self._once(path, asked)
             if answer.status_code not in _BUSY:
@@ -129,18 +130,18 @@ class Barometer:
             return answer
         raise _refusal(self._url, answer)
 
-    def _once(self, path: str, asked: list[tuple[str, str]] | None) -> httpx.Response:
+    def _once(self, path: str, asked: Asked | None) -> httpx.Response:
         try:
-            return self._http.get(path, params=httpx.QueryParams(asked) if asked else None)
+            return self._http.get(path, params=asked)
         except httpx.HTTPError as error:
             raise ServiceUnavailable(
                 f"{self._url}: cannot be reached ({type(error).__name__}); is `barometer serve` running there?"
             ) from None
 
 
-def _named(**asked: Any) -> list[tuple[str, str]]:
+def _named(**asked: Any) -> Asked:
     """Query parameters, one a value; what is not asked is left out."""
-    pairs = []
+    pairs: Asked = []
     for name, value in asked.items():
         values = [value] if isinstance(value, str | int | date) else (value or ())
         pairs += [(name, each.isoformat() if isinstance(each, date) else str(each)) for each in values]

@@ -113,7 +113,7 @@ def _private(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError):
-        key = None  # type: ignore[assignment]
+        key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise BadConfiguration(f"{path}: is no Ed25519 private key in PEM; make one with `barometer signing-key`")
     return key
@@ -123,7 +123,7 @@ def _public(path: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError):
-        key = None  # type: ignore[assignment]
+        key = None
     if not isinstance(key, Ed25519PublicKey):
         raise BadConfiguration(f"{path}: is no Ed25519 public key in PEM")
     return key

@@ -34,16 +34,11 @@ DOWNLOADS = {
     "estimates.csv": "All figures with their errors, as a table (CSV)",
     "estimates.parquet": "The same, as Parquet",
     "estimates.geojson": "Newest figures with boundaries, for maps (GeoJSON)",
-    "estimates.gpkg": "The same, for desktop maps (GeoPackage)",
-    "indicators.csv": "What is measured: words, units, scales (CSV)",
-    "rumours.csv": "Claims that enough people carry, true or false (CSV)",
     "coverage.csv": "Who is heard (CSV)",
     **{f"{name}.csv": f"{title} (CSV)" for name, title in BESIDE.items()},
     "icc_index.csv": "Intercultural Cities Index (CSV)",
     "icc_index.json": "Intercultural Cities Index (JSON)",
     "datapackage.json": "What every column means (Data Package)",
-    "csvw.json": "The same, as CSV on the Web",
-    "catalogue.jsonld": "The release for catalogues (DCAT-AP)",
 }
 
 

@@ -28,6 +28,7 @@ _TYPES = {
     ".parquet": "application/vnd.apache.parquet",
 }
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<content>.*?)</script>", re.DOTALL | re.IGNORECASE)
+_INLINE_STYLE = re.compile(r"<style\b|\sstyle\s*=", re.IGNORECASE)
 _DATA_BLOCK = re.compile(r"type\s*=\s*[\"']?application/", re.IGNORECASE)
 _ASKS_TO_EVALUATE = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*'unsafe-eval'")
 # The page's own policy stands at its very beginning.
@@ -56,7 +57,8 @@ def site(shelf: Shelf, root: Path) -> APIRouter:
 
     @router.get("/{city}/{release}/{name:path}")
     def release_file(city: str, release: str, name: str) -> Response:
-        return _of_release(shelf.named(city, release), name or "index.html")
+        page = f"{name}index.html" if not name or name.endswith("/") else name
+        return _of_release(shelf.named(city, release), page)
 
     return router
 
@@ -98,8 +100,9 @@ def policy(page: str) -> str:
     scripts = sorted({_hash(match["content"]) for match in _SCRIPT.finditer(page) if _is_script(match)})
     evaluates = ["'unsafe-eval'"] if _ASKS_TO_EVALUATE.search(page[:_HEAD_CHARACTERS]) else []
     allowed = " ".join(["'self'", *scripts, *evaluates])
+    styles = "'self' 'unsafe-inline'" if _INLINE_STYLE.search(page) else "'self'"
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        f"default-src 'none'; script-src {allowed}; style-src {styles}; img-src 'self' data: blob:; "
         "font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
 

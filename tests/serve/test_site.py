@@ -20,8 +20,9 @@ from tests.serve.conftest import FIRST, NO_LIMIT, SECOND, add_release, raised
 
 def test_every_file_of_every_release_is_as_it_was_published(client: TestClient, published: Path) -> None:
     for name in (FIRST, SECOND):
-        for path in (published / "sample" / name).iterdir():
-            answer = client.get(f"/sample/{name}/{path.name}")
+        folder = published / "sample" / name
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            answer = client.get(f"/sample/{name}/{path.relative_to(folder).as_posix()}")
             assert answer.content == path.read_bytes()
             assert "immutable" in answer.headers["cache-control"]
 
@@ -76,8 +77,20 @@ def test_no_name_gives_what_was_not_published(client: TestClient, published: Pat
     answer = client.get(f"/sample/{FIRST}/{quote(name, safe='')}")
     assert answer.status_code in (200, 404)
     if answer.status_code == 200:
-        names = {path.name for path in (published / "sample" / FIRST).iterdir()}
+        folder = published / "sample" / FIRST
+        names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
         assert name in names or not name.strip("/.")
+
+
+def test_a_folder_of_a_release_is_its_index_page(own_releases: Path) -> None:
+    def with_folder(folder: Path) -> None:
+        (folder / "sv").mkdir()
+        (folder / "sv" / "index.html").write_text("<p>Hej", "utf-8")
+
+    add_release(own_releases / "sample" / FIRST, "2026-05-13-1", with_folder)
+    client = TestClient(create_app(own_releases, NO_LIMIT))
+    assert client.get("/sample/2026-05-13-1/sv/").text == "<p>Hej"
+    assert client.get("/sample/2026-05-13-1/sv/index.html").text == "<p>Hej"
 
 
 def test_an_altered_page_is_not_given_out(own_releases: Path) -> None:
@@ -109,6 +122,12 @@ def test_a_script_is_allowed_by_the_hash_a_browser_works_out() -> None:
     hashed = base64.b64encode(hashlib.sha256(b"a\nb").digest()).decode()
     assert f"'sha256-{hashed}'" in policy("<script>a\r\nb</script>")
     assert f"'sha256-{hashed}'" in policy('<SCRIPT type="module">a\nb</SCRIPT>')
+
+
+def test_styles_stand_in_a_page_only_where_it_has_some() -> None:
+    assert "style-src 'self';" in policy('<link rel="stylesheet" href="style.css">')
+    assert "style-src 'self' 'unsafe-inline';" in policy("<style>p { margin: 0 }</style>")
+    assert "style-src 'self' 'unsafe-inline';" in policy('<p style="margin: 0">')
 
 
 def test_data_in_a_page_is_not_a_script() -> None:

@@ -48,6 +48,7 @@ def _place(parcel: Parcel, city: Path, target: Path) -> None:
     staged = staging / uuid.uuid4().hex
     staged.mkdir(parents=True)
     for name in parcel.files:
+        (staged / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(parcel.folder / name, staged / name)
         _sync(staged / name)
     staged.rename(target)

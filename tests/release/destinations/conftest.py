@@ -20,7 +20,8 @@ def parcel(released: Path) -> Parcel:
 def variant(released: Path, folder: Path, **stated: str) -> Parcel:
     """The release with another file in it, under the same name unless stated otherwise."""
     shutil.copytree(released, folder)
-    (folder / "note.txt").write_text("another", "utf-8")
+    (folder / "sv").mkdir(exist_ok=True)
+    (folder / "sv" / "note.txt").write_text("another", "utf-8")
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     (folder / MANIFEST).chmod(0o644)
     write_manifest(folder, manifest | {"files": file_hashes(folder)} | stated)

@@ -42,7 +42,7 @@ def test_the_dataset_has_every_file_and_is_public(served: StandIn, parcel: Parce
     dataset = served.portal.visible(NAME)
     assert dataset is not None
     assert dataset["title"].startswith("Synthetic")
-    assert contents(served.portal) == {path.name: path.read_bytes() for path in released.iterdir()}
+    assert contents(served.portal) == {name: (released / name).read_bytes() for name in parcel.files}
     assert was_never_half_seen(served.portal, parcel)
 
 

@@ -85,3 +85,4 @@ def test_an_older_release_does_not_move_the_pointer_back(parcel: Parcel, release
     to_folder(newer, tmp_path / "web")
     assert to_folder(parcel, tmp_path / "web").changed
     assert json.loads((tmp_path / "web" / "sample" / "latest.json").read_text("utf-8"))["release"] == "2026-05-10-1"
+    assert (tmp_path / "web" / "sample" / "2026-05-10-1" / "sv" / "note.txt").is_file()
