@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from barometer.serve import models
 from barometer.serve.answers import LICENCE, answer, json_answer, next_address
 from barometer.serve.formats import MEDIA_TYPES, encoded, negotiate
+from barometer.serve.problems import Problem
 from barometer.serve.query import EstimateQuestion, OfCity, OfRelease, Question, estimates
 from barometer.serve.shelf import Release, Shelf
 
@@ -26,6 +27,7 @@ RUMOURS: dict[str, pl.DataType] = {
     "voices": pl.Int64(),
     "is_contradicted": pl.Boolean(),
 }
+MOST_FEATURES = 5_000
 _TERMS_PARTED_BY = "; "
 _BINARY = {"type": "string", "format": "binary"}
 _FORMS: dict[int | str, dict[str, Any]] = {
@@ -48,7 +50,7 @@ def api(shelf: Shelf) -> APIRouter:
 
     @router.get("/cities", response_model=models.Cities, summary="Cities that have published")
     def cities(_: Annotated[Question, Query()]) -> Response:
-        return json_answer({"data": [_city(releases) for releases in shelf.cities.values()]})
+        return json_answer({"data": [_city(shelf, releases) for releases in shelf.cities.values()]})
 
     @router.get("/indicators", response_model=models.IndicatorsAnswer, summary="What is measured")
     def indicators(asked: Annotated[OfRelease, Query()]) -> Response:
@@ -83,14 +85,13 @@ def _rows(shelf: Shelf, asked: OfRelease, of_release: Any) -> Response:
     return json_answer({"data": found}, never_changes=asked.never_changes)
 
 
-def _city(releases: list[Release]) -> dict[str, Any]:
-    newest = releases[-1]
-    geographies = newest.estimates["geography"].unique().sort().to_list() if newest.is_whole else []
+def _city(shelf: Shelf, releases: list[Release]) -> dict[str, Any]:
+    newest = shelf.named(releases[-1].city, releases[-1].name)
     return {
         "city": newest.city,
         "name": newest.city_name,
         "synthetic": newest.is_synthetic,
-        "geographies": geographies,
+        "geographies": newest.estimates["geography"].unique().sort().to_list(),
         "releases": len(releases),
         "newest_release": newest.name,
         "approved_at": _time(newest),
@@ -144,6 +145,8 @@ def _release(release: Release) -> dict[str, Any]:
 
 def _estimates(shelf: Shelf, request: Request, asked: EstimateQuestion) -> Response:
     form = negotiate(asked.format, request.headers.get("accept", ""))
+    if form == "geojson" and asked.limit > MOST_FEATURES:
+        raise Problem(400, f"GeoJSON repeats a boundary in every row: ask for at most {MOST_FEATURES} a page (limit=)")
     releases = _chosen(shelf, asked)
     found = estimates(releases, asked)
     following = next_address(request, offset=asked.offset, limit=asked.limit, total=found.height)

@@ -82,7 +82,6 @@ def inner_app(shelf: Shelf, releases: Path) -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
     app.openapi = lambda: _description(app)  # type: ignore[method-assign]
     return app
 
@@ -114,10 +113,6 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _answer(404, f"there is nothing at {request.url.path}; /docs says what there is")
     return _answer(error.status_code, str(error.detail), dict(error.headers or {}))
-
-
-async def _unforeseen(_: Request, error: Exception) -> Response:
-    return _answer(500, "the server failed; what happened is in its log")
 
 
 def _description(app: FastAPI) -> dict[str, Any]:

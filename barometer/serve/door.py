@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -15,6 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from barometer.serve.problems import PROBLEM_TYPE, problem_body
+
+log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -213,7 +216,11 @@ async def _collected(inner: Inner, scope: Scope, receive: Receive) -> Kept:
     async def keep(message: Message) -> None:
         messages.append(message)
 
-    await inner({**scope, "method": "GET"}, receive, keep)
+    try:
+        await inner({**scope, "method": "GET"}, receive, keep)
+    except Exception:
+        log.exception("a request could not be answered: %s", scope["path"])
+        return problem(500, "the server failed; what happened is in its log")
     start = next(message for message in messages if message["type"] == "http.response.start")
     body = b"".join(message.get("body", b"") for message in messages if message["type"] == "http.response.body")
     return Kept(start["status"], tuple((bytes(k), bytes(v)) for k, v in _without_length(start["headers"])), body)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,6 +26,12 @@ LATEST = "latest.json"
 LOOK_AGAIN_AFTER_S = 1.0
 _CITY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _RELEASE = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,6})")
+
+# Releases whose contents are held in memory; the least recently asked for are let go of.
+RELEASES_HELD = 16
+_KEPT_OF_A_RELEASE = ("files_checked", "estimates", "index_record", "features", "boundaries", "package")
+
+log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -69,11 +77,9 @@ class Release:
         )
 
     @cached_property
-    def is_whole(self) -> bool:
-        """Every file is as approved; looked at once. Raises `Gone` naming the first that is not."""
-        for name in self.manifest["files"]:
-            self.file(name)
-        return True
+    def files_checked(self) -> int:
+        """How many files it has, once every one is as approved. Raises `Gone` naming the first that is not."""
+        return len([None for name in self.manifest["files"] if self.file(name) is not None])
 
     @cached_property
     def estimates(self) -> pl.DataFrame:
@@ -106,6 +112,11 @@ class Release:
         """Its Data Package descriptor."""
         return dict(json.loads(self.file("datapackage.json")))
 
+    def forget(self) -> None:
+        """Let go of what was read of it; it is read and checked anew when asked for."""
+        for name in _KEPT_OF_A_RELEASE:
+            self.__dict__.pop(name, None)
+
     @property
     def city_name(self) -> str:
         """The city's name, as its data package gives the publisher."""
@@ -122,6 +133,7 @@ class Shelf:
         self._stamp: Stamp = ()
         self._cities: dict[str, list[Release]] = {}
         self._version = 0
+        self._held: OrderedDict[Path, Release] = OrderedDict()
 
     @property
     def version(self) -> int:
@@ -145,8 +157,8 @@ class Shelf:
     def named(self, city: str, name: str) -> Release:
         """One release, whole. Raises `NotFound`, or `Gone` if it was altered."""
         for release in self.of_city(city):
-            if release.name == name and release.is_whole:
-                return release
+            if release.name == name:
+                return self._hold(release)
         raise NotFound(f"{city} has no release {name!r}; see /v1/releases?city={city}")
 
     def select(self, *, city: str | None, release: str | None, as_of: date | None) -> list[Release]:
@@ -159,7 +171,16 @@ class Shelf:
         if not chosen and (city or release or as_of):
             what = f"release {release!r}" if release else f"release on or before {as_of}" if as_of else "release"
             raise NotFound(f"there is no {what}{f' of {city}' if city else ''}; see /v1/releases")
-        return [found for found in chosen if found.is_whole]
+        return [self._hold(found) for found in chosen]
+
+    def _hold(self, release: Release) -> Release:
+        """The release, whole; one more in memory, and one less if there are too many."""
+        self._held[release.folder] = release
+        self._held.move_to_end(release.folder)
+        if len(self._held) > max(RELEASES_HELD, len(self._cities)):
+            self._held.popitem(last=False)[1].forget()
+        log.debug("%s of %s: %d files are as approved", release.name, release.city, release.files_checked)
+        return release
 
     def _look(self) -> None:
         now = self._clock()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from barometer.serve.app import ServeSettings, create_app
-from barometer.serve.door import AnswerCache, Buckets, Kept, accepts_gzip
+from barometer.serve.door import AnswerCache, Buckets, Door, Kept, accepts_gzip
 from tests.serve.conftest import FIRST
 
 ESTIMATES = "/v1/estimates?limit=50"
@@ -162,6 +162,17 @@ def test_kept_answers_go_when_the_shelf_changes() -> None:
     cache.put(("a",), Kept(200, (), b"x"))
     assert cache.get(("a",), 1) is not None
     assert cache.get(("a",), 2) is None
+
+
+def test_what_was_not_foreseen_is_said_and_logged_without_its_insides(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks(scope: object, receive: object, send: object) -> None:
+        raise RuntimeError("insides")
+
+    door = Door(breaks, version=lambda: 0, buckets=None)
+    answer = TestClient(door, raise_server_exceptions=False).get("/x")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "insides" not in answer.text
+    assert "insides" in caplog.text
 
 
 def test_the_same_question_is_answered_with_the_same_bytes(client: TestClient, published: Path) -> None:

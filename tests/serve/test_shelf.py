@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from barometer.serve import shelf as module
 from barometer.serve.problems import Gone, NotFound
 from barometer.serve.shelf import LOOK_AGAIN_AFTER_S, MANIFEST, Shelf
 from tests.serve.conftest import FIRST, SECOND, add_release, raised
@@ -148,6 +149,26 @@ def test_what_was_read_is_kept_when_another_release_comes(own_releases: Path) ->
     add_release(own_releases / "sample" / FIRST, "2026-05-13-1", raised)
     clock.now = LOOK_AGAIN_AFTER_S
     assert shelf.named("sample", FIRST) is first
+
+
+def test_only_so_many_releases_are_held_in_memory(own_releases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RELEASES_HELD", 1)
+    shelf = Shelf(own_releases)
+    first, second = shelf.of_city("sample")
+    assert shelf.named("sample", FIRST).estimates.height == shelf.named("sample", SECOND).estimates.height
+    assert "estimates" not in first.__dict__
+    assert "estimates" in second.__dict__
+    assert shelf.named("sample", FIRST).estimates.height
+
+
+def test_what_was_let_go_of_is_checked_again(own_releases: Path) -> None:
+    shelf = Shelf(own_releases)
+    release = shelf.named("sample", FIRST)
+    (release.folder / "rumours.csv").write_text("x", "utf-8")
+    assert shelf.named("sample", FIRST) is release
+    release.forget()
+    with pytest.raises(Gone, match=r"rumours\.csv"):
+        shelf.named("sample", FIRST)
 
 
 def test_a_table_that_a_release_does_not_have_has_no_rows(published: Path) -> None:

@@ -94,6 +94,7 @@ class Handler(BaseHTTPRequestHandler):
 
     portal: Portal
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
