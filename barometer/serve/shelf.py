@@ -29,7 +29,7 @@ _RELEASE = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,6})")
 
 # Releases whose contents are held in memory; the least recently asked for are let go of.
 RELEASES_HELD = 16
-_KEPT_OF_A_RELEASE = ("files_checked", "estimates", "index_record", "features", "boundaries", "package")
+_KEPT_OF_A_RELEASE = ("bytes_checked", "estimates", "index_record", "features", "boundaries", "package")
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +77,9 @@ class Release:
         )
 
     @cached_property
-    def files_checked(self) -> int:
-        """How many files it has, once every one is as approved. Raises `Gone` naming the first that is not."""
-        return len([None for name in self.manifest["files"] if self.file(name) is not None])
+    def bytes_checked(self) -> int:
+        """Bytes of all its files, once every one is as approved. Raises `Gone` naming the first that is not."""
+        return sum(len(self.file(name)) for name in self.manifest["files"])
 
     @cached_property
     def estimates(self) -> pl.DataFrame:
@@ -179,7 +179,7 @@ class Shelf:
         self._held.move_to_end(release.folder)
         if len(self._held) > max(RELEASES_HELD, len(self._cities)):
             self._held.popitem(last=False)[1].forget()
-        log.debug("%s of %s: %d files are as approved", release.name, release.city, release.files_checked)
+        log.debug("%s of %s: %d bytes are as approved", release.name, release.city, release.bytes_checked)
         return release
 
     def _look(self) -> None:

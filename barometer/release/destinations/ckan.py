@@ -1,6 +1,6 @@
 """A release as a dataset of a CKAN portal, through its Action API (https://docs.ckan.org/en/2.11/api/).
 
-The dataset is private until every resource is there and is made public in one call. What was begun and broke off is
+The dataset is private until every file is there and is made public in one call. What was begun and broke off is
 gone on with: nothing is uploaded twice.
 """
 
@@ -20,7 +20,6 @@ TIMEOUT_S = 60.0
 LICENCE = "cc-by"
 _HASH = "manifest_sha256"
 _DESCRIBED_ELSEWHERE = {
-    "index.html": ("The page of the release", "HTML", "text/html"),
     "datapackage.json": ("What every column means (Data Package)", "JSON", "application/json"),
     "csvw.json": ("What every column means (CSV on the Web)", "JSON", "application/json"),
     "catalogue.jsonld": ("The release for catalogues (DCAT-AP)", "JSON-LD", "application/ld+json"),
@@ -99,10 +98,16 @@ def to_ckan(parcel: Parcel, portal: Ckan, *, organisation: str) -> Delivery:
     if found and _extra(found, _HASH) != parcel.manifest_sha256:
         raise ReleaseRefused(f"{portal.url}: holds another dataset {name}; nothing was changed")
     dataset = found or portal.act("package_create", _dataset(parcel, name, organisation))
-    uploaded = [_upload(portal, parcel, dataset, file) for file in parcel.files]
+    uploaded = [_upload(portal, parcel, dataset, file) for file in portal_files(parcel)]
     if dataset["private"]:
         portal.act("package_patch", {"id": dataset["id"], "private": False})
     return Delivery(f"{portal.url}/dataset/{name}", changed=any(uploaded) or bool(dataset["private"]))
+
+
+def portal_files(parcel: Parcel) -> tuple[str, ...]:
+    """What a portal gets: data and what describes them, the manifest last. Pages need their folder, so they stay."""
+    described = {resource["path"] for resource in parcel.package["resources"]}
+    return tuple(name for name in parcel.files if name in described or name in _DESCRIBED_ELSEWHERE)
 
 
 def _dataset(parcel: Parcel, name: str, organisation: str) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def _resource(parcel: Parcel, file: str) -> dict[str, str]:
         resource = described[file]
         title, form, kind = resource["title"], resource["format"].upper(), resource["mediatype"]
     else:
-        title, form, kind = _DESCRIBED_ELSEWHERE.get(file, (file, "", ""))
+        title, form, kind = _DESCRIBED_ELSEWHERE[file]
     return {"name": file, "description": title, "format": form, "mimetype": kind}
 
 

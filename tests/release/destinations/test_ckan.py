@@ -9,7 +9,7 @@ import pytest
 
 from barometer.errors import NotPermitted, ReleaseRefused, ServiceRefused, ServiceUnavailable
 from barometer.release.destinations import Delivery, Parcel
-from barometer.release.destinations.ckan import Ckan, to_ckan
+from barometer.release.destinations.ckan import Ckan, portal_files, to_ckan
 from tests.release.destinations.ckan_stand_in import ORGANISATION, TOKEN, Portal, StandIn
 from tests.release.destinations.conftest import variant
 
@@ -32,7 +32,7 @@ def contents(portal: Portal) -> dict[str, bytes]:
 
 
 def was_never_half_seen(portal: Portal, parcel: Parcel) -> bool:
-    return all(not is_public or count == len(parcel.files) for is_public, count in portal.seen_by_readers)
+    return all(not is_public or count == len(portal_files(parcel)) for is_public, count in portal.seen_by_readers)
 
 
 def test_the_dataset_has_every_file_and_is_public(served: StandIn, parcel: Parcel, released: Path) -> None:
@@ -42,8 +42,22 @@ def test_the_dataset_has_every_file_and_is_public(served: StandIn, parcel: Parce
     dataset = served.portal.visible(NAME)
     assert dataset is not None
     assert dataset["title"].startswith("Synthetic")
-    assert contents(served.portal) == {name: (released / name).read_bytes() for name in parcel.files}
+    assert contents(served.portal) == {name: (released / name).read_bytes() for name in portal_files(parcel)}
     assert was_never_half_seen(served.portal, parcel)
+
+
+def test_a_portal_gets_data_and_their_descriptions_and_no_pages(parcel: Parcel) -> None:
+    names = portal_files(parcel)
+    assert {
+        "estimates.csv",
+        "estimates.gpkg",
+        "datapackage.json",
+        "csvw.json",
+        "catalogue.jsonld",
+        "SHA256SUMS",
+    } <= set(names)
+    assert names[-1] == "manifest.json"
+    assert not any(name.endswith((".html", ".css", ".js")) for name in names)
 
 
 def test_a_resource_says_what_it_is(served: StandIn, parcel: Parcel) -> None:
@@ -62,7 +76,7 @@ def test_the_same_release_again_changes_nothing(served: StandIn, parcel: Parcel)
     assert served.portal.calls == ["package_show"]
 
 
-@pytest.mark.parametrize("answers", [0, 1, 2, 9, 22])
+@pytest.mark.parametrize("answers", [0, 1, 2, 9, 21])
 def test_broken_off_anywhere_it_goes_on_from_there(served: StandIn, parcel: Parcel, answers: int) -> None:
     portal = served.portal
     portal.requests_left = answers
@@ -71,8 +85,8 @@ def test_broken_off_anywhere_it_goes_on_from_there(served: StandIn, parcel: Parc
     assert portal.visible(NAME) is None
     portal.requests_left = None
     assert publish(served, parcel).changed
-    assert len(contents(portal)) == len(portal.datasets[NAME]["resources"]) == len(parcel.files)
-    assert portal.calls.count("resource_create") == len(parcel.files)
+    assert len(contents(portal)) == len(portal.datasets[NAME]["resources"]) == len(portal_files(parcel))
+    assert portal.calls.count("resource_create") == len(portal_files(parcel))
     assert was_never_half_seen(portal, parcel)
 
 
@@ -82,7 +96,7 @@ def test_a_file_that_arrived_otherwise_is_sent_again(served: StandIn, parcel: Pa
     resource["hash"] = "0" * 64
     assert publish(served, parcel).changed
     assert served.portal.calls.count("resource_update") == 1
-    assert len(served.portal.datasets[NAME]["resources"]) == len(parcel.files)
+    assert len(served.portal.datasets[NAME]["resources"]) == len(portal_files(parcel))
 
 
 def test_another_release_of_that_name_is_never_overwritten(
