@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from barometer.cli_models import add_model_commands
+from barometer.cli_publish import add_publish_commands
 from barometer.cli_published import add_published_commands
+from barometer.cli_serve import add_serve_commands
 from barometer.cli_sources import app as sources_app
 from barometer.errors import BadConfiguration, BadInput, BarometerError, SourceFailed
 from barometer.night import Night, open_night
@@ -39,6 +41,8 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(sources_app, name="sources")
 add_model_commands(app, train_app)
 add_published_commands(app)
+add_publish_commands(app)
+add_serve_commands(app)
 
 console = Console(stderr=True)
 

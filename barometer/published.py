@@ -22,6 +22,8 @@ from barometer.tables import TABLES
 
 DISTRIBUTION = "social-trust-barometer"
 MANIFEST = "manifest.json"
+# Made of the manifest, so it cannot stand in it.
+SIGNATURE = "manifest.json.sig"
 ESTIMATES = "estimates.parquet"
 ESTIMATES_CSV = "estimates.csv"
 REVISED = ("indicator", "geography", "area", "period_start", "period_end")
@@ -142,8 +144,8 @@ def sha256(path: Path) -> str:
 
 
 def file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every file below `folder` but the manifest: path -> {sha256, bytes}."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    """Every file below `folder` but the manifest and its signature: path -> {sha256, bytes}."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SIGNATURE))
     return {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in files}
 
 

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     )
     configs: Path = Field(default=PROJECT / "configs", description="cities, indicators, codebooks")
     models: Path = Field(default=PROJECT / "models", description="one folder a model")
+    public_url: str = Field(default="", description="address `barometer serve` has in public, for catalogues")
+    signing_key: Path | None = Field(default=None, description="Ed25519 private key (PEM) that signs releases")
     data: Path = Field(default=PROJECT.parent / "shared" / "data", description="real data for training and tests")
 
     @model_validator(mode="before")

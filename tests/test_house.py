@@ -27,6 +27,7 @@ GROUND_FLOOR = {
     "configured",
     "explained",
     "published",
+    "spreadsheet",
 }
 CALLERS = {"cli", "ops"}
 MAY_IMPORT = {("train", "classify")}

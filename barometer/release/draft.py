@@ -14,8 +14,10 @@ from barometer.configured import archive
 from barometer.ledger import passed_through, record, timed
 from barometer.night import Night
 from barometer.published import DISTRIBUTION, software_version
+from barometer.release.catalogue import catalogue
 from barometer.release.content import Content, collect_content
-from barometer.release.files import write_files
+from barometer.release.csvw import csvw
+from barometer.release.files import write_files, write_json
 from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
 from barometer.release.package import data_package
 from barometer.release.site import render_page
@@ -72,9 +74,12 @@ def fresh_folder(parent: Path) -> Path:
 
 
 def _write(folder: Path, content: Content, night: Night) -> None:
-    write_files(folder, content, night.city)
+    write_files(folder, content, night)
     package = data_package(folder, content, night)
-    (folder / "datapackage.json").write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    described = {"datapackage": package, "csvw": csvw(package)}
+    for name, content_of in described.items():
+        write_json(folder / f"{name}.json", content_of, indent=2)
+    write_json(folder / "catalogue.jsonld", catalogue(package, content, night), indent=2)
     (folder / PAGE).write_text(render_page(folder, content, night), "utf-8")
     write_manifest(folder, _manifest(folder, content, night))
 

@@ -8,9 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from barometer.published import MANIFEST, file_hashes, read_manifest, require_unaltered, sha256
+from barometer.published import MANIFEST, SIGNATURE, file_hashes, read_manifest, require_unaltered, sha256
 
-__all__ = ["MANIFEST", "content_hash", "file_hashes", "read_manifest", "require_unaltered", "sha256", "write_manifest"]
+__all__ = [
+    "MANIFEST",
+    "SIGNATURE",
+    "content_hash",
+    "file_hashes",
+    "read_manifest",
+    "require_unaltered",
+    "sha256",
+    "write_manifest",
+]
 
 
 def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
