@@ -30,10 +30,11 @@ from barometer.ingest.settle import (
     with_content,
 )
 from barometer.ingest.source import POSITION, Batch, Context, Door, Parser, Rejected, Removal, incoming_schema
-from barometer.ingest.tables.answers import Answers
+from barometer.ingest.tables.answers import Answers, SubmittedAnswers
 from barometer.ingest.tables.counts import CountsTable
 from barometer.ingest.tables.observations import Observations
-from barometer.ingest.tables.reports import Reports
+from barometer.ingest.tables.reports import Reports, SubmittedReports
+from barometer.ingest.tables.submissions import FLAVOURS
 from barometer.lake import tombstone
 from barometer.ledger import Counts
 from barometer.night import Night
@@ -58,6 +59,8 @@ PARSERS: dict[tuple[str, str], Parser] = {
     **posts.PARSERS,
     **{(signal, form): parser for signal, parser in _TABLES.items() for form in ("csv", "parquet")},
     ("removals", "csv"): takedowns.PARSER,
+    **{("answers", one.service): SubmittedAnswers(one) for one in FLAVOURS},
+    **{("reports", one.service): SubmittedReports(one) for one in FLAVOURS},
 }
 """(signal, format) -> its parser."""
 
