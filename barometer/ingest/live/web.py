@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
+
+from barometer.errors import ServiceRefused
 
 
 @dataclass(frozen=True)
@@ -15,12 +19,19 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     """Names in lower case."""
-    body: bytes
+    body: bytes = field(repr=False)
     url: str
+    """Where it came from after redirects, without the query, which may hold a secret."""
 
     def json(self) -> Any:
         """The body as JSON; raises `ServiceRefused` in words where it is none."""
-        raise NotImplementedError
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise ServiceRefused(
+                f"{self.url} answered {len(self.body)} bytes that are not JSON: check that this is the service",
+                status=str(self.status),
+            ) from None
 
 
 class Web(Protocol):
