@@ -32,6 +32,7 @@ from barometer.ingest.settle import (
 from barometer.ingest.source import POSITION, Batch, Context, Door, Parser, Rejected, Removal, incoming_schema
 from barometer.ingest.tables.answers import Answers, SubmittedAnswers
 from barometer.ingest.tables.counts import CountsTable
+from barometer.ingest.tables.incidents import OPEN311, POLICE_UK
 from barometer.ingest.tables.observations import Observations
 from barometer.ingest.tables.reports import Reports, SubmittedReports
 from barometer.ingest.tables.submissions import FLAVOURS
@@ -60,6 +61,8 @@ PARSERS: dict[tuple[str, str], Parser] = {
     **{(signal, form): parser for signal, parser in _TABLES.items() for form in ("csv", "parquet")},
     ("removals", "csv"): takedowns.PARSER,
     **{("answers", one.service): SubmittedAnswers(one) for one in FLAVOURS},
+    ("counts", "open311"): OPEN311,
+    ("counts", "police_uk"): POLICE_UK,
     **{("reports", one.service): SubmittedReports(one) for one in FLAVOURS},
 }
 """(signal, format) -> its parser."""

@@ -36,8 +36,12 @@ class FormOptions(Options):
     """Options of every form service."""
 
     codebook: str | None = Field(default=None, description="answers: name of the codebook, e.g. residents_pulse.yaml")
-    columns: dict[str, str] = Field(default_factory=dict, description="reports: our name of a column -> the form's question")
-    scale: str | None = Field(default=None, description="reports: scale of ratings whose submission states none, as 1-5")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="reports: our name of a column -> the form's question"
+    )
+    scale: str | None = Field(
+        default=None, description="reports: scale of ratings whose submission states none, as 1-5"
+    )
     timezone: str | None = Field(default=None, description="of times without an offset; default the city's")
     repeat: str | None = Field(default=None, description="question group whose every repetition is a record of its own")
     only_approved: bool = Field(default=False, description="hold back what nobody has approved on the service yet")
@@ -195,13 +199,16 @@ def in_words(title: str, count: int | None, unread: Sequence[str]) -> str:
             f"the form {title!r} has no question {', '.join(unread)}: compare form and codebook with "
             "`barometer forms check`"
         )
-    return f"form {title!r} is reachable, {'' if count is None else f'{count} submissions, '}and has every question needed"
+    return (
+        f"form {title!r} is reachable, {'' if count is None else f'{count} submissions, '}and has every question needed"
+    )
 
 
 def same_origin(link: str, server: str, service: str) -> str:
     """The link, if it stays on the server: the token must go nowhere else. Raises `ServiceRefused`."""
     if not link.startswith(f"{server.rstrip('/')}/"):
         raise ServiceRefused(
-            f"{service}: the next page lies on another server than {server}; set option server to the address it calls itself"
+            f"{service}: the next page lies on another server than {server}; "
+            "set option server to the address it calls itself"
         )
     return link

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +50,6 @@ class KoboOptions(FormOptions):
     form: str = Field(pattern=r"^[A-Za-z0-9]+$", description="uid of the form (asset): the last part of its address")
 
 
-@dataclass(frozen=True)
 class Kobo:
     """The connector."""
 
@@ -119,7 +117,9 @@ def _listed(call: Call, query: dict[str, Any], *, fields: Sequence[str] = ()) ->
     while True:
         results = answer.get("results")
         if not isinstance(results, list):
-            raise ServiceRefused("KoboToolbox answered without results: check option form, and that the form is deployed")
+            raise ServiceRefused(
+                "KoboToolbox answered without results: check option form, and that the form is deployed"
+            )
         seen += len(results)
         yield results
         if not answer.get("next"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,7 +42,6 @@ class LimeSurveyOptions(FormOptions):
     survey: int = Field(ge=1, description="number of the survey")
 
 
-@dataclass(frozen=True)
 class LimeSurvey:
     """The connector."""
 
@@ -83,7 +81,7 @@ class LimeSurvey:
             fields = client.get_fieldmap(call.options.survey)
             questions = [_name(one) for one in fields.values()] if isinstance(fields, Mapping) else []
             summary = client.get_summary(call.options.survey) or {}
-        done, begun = (int(summary.get(name) or 0) for name in ("completed_responses", "incomplete_responses"))
+        done, begun = (int(str(summary.get(name) or 0)) for name in ("completed_responses", "incomplete_responses"))
         told = in_words(str(call.options.survey), done, unread_columns(call, questions))
         return f"{told}; {begun} incomplete responses are left alone"
 
@@ -130,7 +128,7 @@ class _Adapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """One call. Signing in and reading may be repeated."""
-        answer = self._web.post(str(request.url), json=json.loads(request.body or b"null"))
+        answer = self._web.post(str(request.url), json=json.loads(_bytes(request.body)))
         response = requests.Response()
         response.status_code, response.url, response.request = answer.status, answer.url, request
         response._content = answer.body
@@ -139,6 +137,10 @@ class _Adapter(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is kept open here."""
+
+
+def _bytes(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body or b"null")
 
 
 def _through(web: Web) -> requests.Session:
@@ -180,7 +182,9 @@ def _exported(client: citric.Client, call: Call, **chosen: Any) -> list[Submissi
             return []
         raise
     except ValueError:
-        raise ServiceRefused("LimeSurvey's export has another form than expected: update LimeSurvey to 3 or later") from None
+        raise ServiceRefused(
+            "LimeSurvey's export has another form than expected: update LimeSurvey to 3 or later"
+        ) from None
     return [_plain(one) for one in found]
 
 

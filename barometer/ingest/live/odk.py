@@ -1,4 +1,4 @@
-"""ODK Central: submissions of one form over OData, repeats expanded, edits, decisions of reviewers and deletions included.
+"""ODK Central: submissions of one form over OData, repeats expanded; edits, reviews and deletions included.
 
 Central tells when a submission came, changed and was deleted; what changed since the bookmark is asked for by these
 times, and pages are followed along `@odata.nextLink`. Deleted submissions stay listed for 30 days.
@@ -48,7 +48,6 @@ class OdkOptions(FormOptions):
     sign_in: Literal["session", "basic"] = Field(default="session", description="how Central is told who asks")
 
 
-@dataclass(frozen=True)
 class Odk:
     """The connector."""
 
@@ -111,7 +110,8 @@ class _Central:
 
     def submissions(self, chosen: str) -> Iterator[list[Submission]]:
         """Submissions page by page."""
-        answer = self.get(f"{self.form}.svc/Submissions", **{"$top": _PAGE, "$expand": "*", "$filter": chosen})
+        asked: dict[str, str | int] = {"$top": _PAGE, "$expand": "*", "$filter": chosen}
+        answer = self.get(f"{self.form}.svc/Submissions", **asked)
         while True:
             if not isinstance(answer, dict) or not isinstance(answer.get("value"), list):
                 raise ServiceRefused("ODK Central answered without submissions: check options project and form")

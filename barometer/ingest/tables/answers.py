@@ -1,4 +1,4 @@
-"""Survey files and forms' submissions -> `respondents` (one a record) and `answers` (one an item), as the codebook says."""
+"""Survey files and submissions -> `respondents` (one a record) and `answers` (one an item), as the codebook says."""
 
 from __future__ import annotations
 

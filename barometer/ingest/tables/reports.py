@@ -85,14 +85,19 @@ class SubmittedReports:
 
 def _with_own_names(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
     """Our columns from the form's; the id of a repetition is that of its submission and its number."""
-    ours = frame.select(LINE, EDITION, GONE, *(pl.col(theirs).alias(name) for name, theirs in names.items()), REPETITION)
+    ours = frame.select(
+        LINE, EDITION, GONE, *(pl.col(theirs).alias(name) for name, theirs in names.items()), REPETITION
+    )
     key = pl.concat_str(_KEY, REPETITION, separator="#")
     return ours.with_columns(pl.coalesce(key, pl.col(_KEY)).alias(_KEY)).drop(REPETITION)
 
 
 def _gone(frame: pl.DataFrame, context: Context) -> tuple[list[Removal], list[Rejected]]:
     """Removals of the reports that these submissions made; whatever else is wrong with them does not matter."""
-    faults = [Fault("invalid_date", "date", pl.col(_AT).is_null(), _DATE_ADVICE), implausible(_AT, context, field="date")]
+    faults = [
+        Fault("invalid_date", "date", pl.col(_AT).is_null(), _DATE_ADVICE),
+        implausible(_AT, context, field="date"),
+    ]
     good, rejected = sift(frame, faults, context)
     rows = good.select(SUBJECT, _AT, GONE, POSITION).iter_rows()
     return [Removal("record", subject, at, reason, position) for subject, at, reason, position in rows], rejected

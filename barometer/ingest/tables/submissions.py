@@ -1,4 +1,4 @@
-"""Submissions of forms as KoboToolbox, ODK Central and LimeSurvey hand them over (JSON, one a line) -> cells of a table.
+"""Submissions of forms as KoboToolbox, ODK Central and LimeSurvey hand them over (JSON, one a line) -> cells.
 
 A question is found by its path (`group/question`) or by its name alone, as it stands in an exported file; a choice of
 several by `question/choice` (1 or 0); a point by `question_longitude` and `question_latitude`. A question that was not
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from barometer.ingest.source import Context, Line, Rejected, Removal, RemovalReason
 from barometer.ingest.tables.cells import LINE, Block
@@ -132,9 +132,9 @@ def repetitions(record: Mapping[str, Any], repeat: str | None) -> list[dict[str,
     ]
 
 
-def own_options(kind: type[AnyOptions], context: Context) -> AnyOptions:
+def own_options(kind: type[AnyOptions], context: Context, **default: Any) -> AnyOptions:
     """The parser's share of a live source's options; the connector's own are checked where it is called."""
-    known = {name: value for name, value in context.source.options.items() if name in kind.model_fields}
+    known = default | {name: value for name, value in context.source.options.items() if name in kind.model_fields}
     return checked_options(kind, known, context.source.id)
 
 
@@ -147,7 +147,7 @@ _Outcome: TypeAlias = "tuple[Cells, int, RemovalReason | None] | Removal | Rejec
 
 
 def _told(line: Line, flavour: Flavour, options: SubmissionOptions, context: Context) -> _Outcome:
-    record = _decoded(line, context)
+    record = decoded(line, context)
     if isinstance(record, Rejected):
         return record
     if TAKEN_BACK in record:
@@ -166,16 +166,21 @@ def _told(line: Line, flavour: Flavour, options: SubmissionOptions, context: Con
 _TAKES_BACK: dict[str, RemovalReason] = {"refused": "operator", "deleted": "deleted"}
 
 
-def _decoded(line: Line, context: Context) -> dict[str, Any] | Rejected:
+def decoded(line: Line, context: Context) -> dict[str, Any] | Rejected:
+    """The record of a line, or why it is none."""
     position = context.position(line.number)
     if line.too_long:
-        return Rejected(position, "line_too_long", "the record is longer than 1 MiB: leave attachments out of the export")
+        return Rejected(
+            position, "line_too_long", "the record is longer than 1 MiB: leave attachments out of the export"
+        )
     try:
         record = msgspec.json.decode(line.data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _refused(position, line, "invalid_json", "the record is not JSON: fetch or export it again")
     if not isinstance(record, dict):
-        return _refused(position, line, "wrong_type", "the record is not an object of questions and answers: export it again")
+        return _refused(
+            position, line, "wrong_type", "the record is not an object of questions and answers: export it again"
+        )
     return record
 
 
