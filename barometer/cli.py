@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from barometer.cli_forms import add_form_commands
 from barometer.cli_models import add_model_commands
 from barometer.errors import BarometerError
 from barometer.night import Night, open_night
@@ -30,6 +31,7 @@ app.add_typer(train_app, name="train")
 audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of posts, so that shares can be corrected.")
 app.add_typer(audit_app, name="audit")
 add_model_commands(app, train_app)
+add_form_commands(app)
 
 console = Console(stderr=True)
 
