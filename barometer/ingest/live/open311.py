@@ -94,18 +94,22 @@ def _windows(options: Open311Options, cursor: Cursor | None, end: datetime) -> I
 
 
 def _window(call: Call, begin: datetime, close: datetime) -> Iterator[_Page]:
-    """Everything between two times: by pages, or by halves of the window where the server has no pages."""
+    """Everything between two times: by pages, or by halves of the window where the server has no pages.
+
+    Pages are turned until nothing new comes: a server may give fewer requests a page than it was asked for.
+    """
     first = _asked(call, begin, close, page=1)
-    second = _asked(call, begin, close, page=2) if len(first) >= call.options.page_size else []
-    if second and _numbers(second) & _numbers(first):
+    second = _asked(call, begin, close, page=2) if first else []
+    if second and _numbers(second) <= _numbers(first):
         yield from _halves(call, begin, close, first)
         return
     yield _Page(first, has_gap=False)
-    page = 2
-    while second:
+    page, seen = 2, _numbers(first)
+    while second and not _numbers(second) <= seen:
         yield _Page(second, has_gap=False)
+        seen |= _numbers(second)
         page += 1
-        second = _asked(call, begin, close, page=page) if len(second) >= call.options.page_size else []
+        second = _asked(call, begin, close, page=page)
 
 
 def _halves(call: Call, begin: datetime, close: datetime, found: Sequence[dict[str, Any]]) -> Iterator[_Page]:

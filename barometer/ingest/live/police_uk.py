@@ -128,21 +128,22 @@ def _crimes(call: Call, month: str, tiles: Sequence[shapely.Polygon], depth: int
 
 
 def _crimes_of(call: Call, month: str, tile: shapely.Polygon, depth: int) -> list[dict[str, Any]]:
-    """Crimes within a tile; one that holds too many is asked for in halves."""
+    """Crimes within a tile; one that holds too many is asked for in halves, any other failure is waited out."""
     try:
-        return _asked(call, month, tile, is_last_try=depth == _DEEPEST)
+        return _asked(call, month, tile, is_repeatable=depth == _DEEPEST)
     except ServiceUnavailable as failed:
-        if failed.status != _TOO_MANY or depth == _DEEPEST:
+        if depth == _DEEPEST:
             raise
+        if failed.status != _TOO_MANY:
+            return _asked(call, month, tile, is_repeatable=True)
         return _crimes(call, month, _halved(tile), depth + 1)
 
 
-def _asked(call: Call, month: str, tile: shapely.Polygon, *, is_last_try: bool) -> list[dict[str, Any]]:
-    # A tile with too many crimes is answered 503 however often it is asked for: its halves are the next try.
+def _asked(call: Call, month: str, tile: shapely.Polygon, *, is_repeatable: bool) -> list[dict[str, Any]]:
     found = call.web.post(
         f"{_server(call)}/api/crimes-street/{call.options.category}",
         data={"poly": _poly(tile), "date": month},
-        is_repeatable=is_last_try,
+        is_repeatable=is_repeatable,
     ).json()
     if not isinstance(found, list):
         raise ServiceRefused("data.police.uk: the answer is no list of crimes; check option category")

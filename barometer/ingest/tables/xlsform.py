@@ -429,7 +429,8 @@ def _of_design(form: Form, codebook: Codebook) -> Iterator[str]:
     consent = form.question(codebook.consent.column)
     offered = {label(choice.name) for choice in consent.choices} if consent else set()
     if consent is not None and not offered & {label(text) for text in codebook.consent.given}:
-        yield f"{consent.name}: the codebook takes {', '.join(codebook.consent.given)} for consent, the form has none of it"
+        yes = ", ".join(codebook.consent.given)
+        yield f"{consent.name}: the codebook takes {yes} for consent, the form has no such choice"
 
 
 def _unread(form: Form, codebook: Codebook) -> Iterator[str]:

@@ -103,7 +103,9 @@ def a_person(person: str = "p1", police: int | str = 7, **values: Any) -> dict[s
     return {"person": person, "police": str(police), **plain, **values}
 
 
-def kobo_answering(form: Form, *, page: int = 2, base: Callable[[], str], group: str = "about/") -> Callable[[Asked], Reply]:
+def kobo_answering(
+    form: Form, *, page: int = 2, base: Callable[[], str], group: str = "about/"
+) -> Callable[[Asked], Reply]:
     """KoboToolbox API v2: `/api/v2/assets/{uid}/` and its `data/`."""
 
     def answer(asked: Asked) -> Reply:
@@ -113,7 +115,11 @@ def kobo_answering(form: Form, *, page: int = 2, base: Callable[[], str], group:
             names = [f"{group}{name}" for name in a_person()]
             survey = [{"type": "text", "name": name.split("/")[-1], "$xpath": name} for name in names]
             return Reply(
-                body={"name": "Pulse", "deployment__submission_count": len(form.submissions), "content": {"survey": survey}}
+                body={
+                    "name": "Pulse",
+                    "deployment__submission_count": len(form.submissions),
+                    "content": {"survey": survey},
+                }
             )
         if asked.path != "/api/v2/assets/aForm1/data/":
             return Reply(404, {"detail": "Not found."})
@@ -192,7 +198,11 @@ def odk_answering(form: Form, *, page: int = 2, base: Callable[[], str]) -> Call
 def _odk_found(form: Form, chosen: str) -> list[dict[str, Any]]:
     wants_deleted = "deletedAt" in chosen
     rows = [_odk_row(one) for one in (form.deleted if wants_deleted else form.submissions).values()]
-    return [row for row in sorted(rows, key=lambda row: row["__system"]["submissionDate"], reverse=True) if _passes(row, chosen)]
+    return [
+        row
+        for row in sorted(rows, key=lambda row: row["__system"]["submissionDate"], reverse=True)
+        if _passes(row, chosen)
+    ]
 
 
 def _passes(row: dict[str, Any], chosen: str) -> bool:
@@ -274,7 +284,9 @@ def _lime_result(form: Form, method: str, params: list[Any], *, has_dates: bool,
         return {"completed_responses": str(len(done)), "incomplete_responses": str(len(form.submissions) - len(done))}
     assert method == "export_responses"
     _, _, _, _, completion, _, _, first, last, fields, *_ = params
-    rows = [_lime_row(one, has_dates) for one in form.submissions.values() if (first or 0) <= one.number <= (last or 10**9)]
+    rows = [
+        _lime_row(one, has_dates) for one in form.submissions.values() if (first or 0) <= one.number <= (last or 10**9)
+    ]
     rows = [row for row in rows if completion == "all" or row["submitdate"]]
     if not rows:
         return {"status": "No Data, could not get max id."}

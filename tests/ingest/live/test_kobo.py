@@ -268,7 +268,14 @@ class TestReports:
         number = form.submit(rater="r1", date="2026-05-02", places=rated)
         with kobo(form, group="") as server:
             call = a_form_call(
-                CONNECTOR, server, tmp_path, signal="reports", server=server.url, form="aForm1", repeat="places", scale="1-5"
+                CONNECTOR,
+                server,
+                tmp_path,
+                signal="reports",
+                server=server.url,
+                form="aForm1",
+                repeat="places",
+                scale="1-5",
             )
             at = Desk(CONNECTOR, KOBO, signal="reports")
             at.night(call)
@@ -289,7 +296,10 @@ class TestProbe:
 
     def test_a_missing_question_is_named(self, tmp_path: Path) -> None:
         body = {"name": "Pulse", "content": {"survey": [{"name": "person"}, {"name": "wave"}]}}
-        with stand_in(lambda _: Reply(body=body)) as server, pytest.raises(ServiceRefused, match="no question completed_at"):
+        with (
+            stand_in(lambda _: Reply(body=body)) as server,
+            pytest.raises(ServiceRefused, match="no question completed_at"),
+        ):
             CONNECTOR.probe(call_of(server, tmp_path))
 
 

@@ -149,9 +149,7 @@ def test_no_secret_or_session_key_is_logged(tmp_path: Path, caplog: pytest.LogCa
         (Reply(403), NotPermitted, "not permitted"),
     ],
 )
-def test_what_is_no_remote_control_is_told(
-    reply: Reply, error: type[Exception], words: str, tmp_path: Path
-) -> None:
+def test_what_is_no_remote_control_is_told(reply: Reply, error: type[Exception], words: str, tmp_path: Path) -> None:
     with stand_in(lambda _: reply) as server, pytest.raises(error, match=words):
         desk().night(call_of(server, tmp_path))
 
