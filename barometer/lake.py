@@ -131,6 +131,8 @@ class Lake:
         Returns the number of raw posts purged and files destroyed. Purging does not touch what was derived.
         """
         purged = self._purge("received_posts", received_before) if received_before else 0
+        if received_before:
+            self._purge("platform_ids", received_before)
         for delta in filter(None, map(self._open, TABLES)):
             delta.optimize.compact()
             delta.cleanup_metadata()

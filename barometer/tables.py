@@ -182,6 +182,23 @@ _RECEIVED_POSTS = Table(
     derived_from=(Derivation("received_posts", "repost_of", "post"),),
 )
 
+_PLATFORM_IDS = Table(
+    "platform_ids",
+    "What a service must be asked by to learn whether a post is still there: its id, sealed under a key derived from "
+    "the city's. Kept only for services without a feed of deletions, and purged with the raw posts.",
+    (
+        _NIGHT,
+        _SOURCE,
+        _POST,
+        Column("service", pl.String, "whom to ask: reddit, youtube, mastodon, x_compliance"),
+        Column("sealed_id", pl.String, "AES-256-SIV of the platform's id, bound to the post", "base64url"),
+        Column("seen_at", UTC_TIME, "end of the night on which the post came"),
+    ),
+    key=("post",),
+    partition=("night", "source"),
+    derived_from=(Derivation("received_posts", "post"),),
+)
+
 _POSTS = Table(
     "posts",
     "Posts fit to read: language, place and duplicates worked out.",
@@ -752,6 +769,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         _RECEIVED_POSTS,
+        _PLATFORM_IDS,
         _POSTS,
         _LABELS,
         _RUMOURS,

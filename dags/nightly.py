@@ -15,6 +15,7 @@ from barometer.ops.airflow import RETRIES, schedule_of, table_asset
 from barometer.ops.approval import REJECT
 from barometer.ops.cities import DEFAULT_POOL, CityCard, city_cards
 from barometer.ops.handbook import chapter, chapters
+from barometer.ops.retry import ONE_SOURCE, is_left_out
 
 HANDBOOK = chapters(Path(__file__).with_suffix(".md"))
 SOURCE_TABLES = ("received_posts", "answers", "reports", "observations", "counts")
@@ -57,7 +58,14 @@ def ingest(source_id: str) -> None:
 
     night = the_night()
     source = next(source for source in night.city.sources if source.id == source_id)
-    print(ingest_source(night, source, city_door(night.city, night.settings)))
+    door = city_door(night.city, night.settings)
+    try:
+        print(ingest_source(night, source, door))
+    except ONE_SOURCE as failed:
+        instance = get_current_context()["ti"]
+        if not is_left_out(failed, try_number=instance.try_number, most_tries=instance.max_tries + 1):
+            raise
+        raise AirflowSkipException(f"the night goes on without {source_id}: {failed}") from None
 
 
 def removals() -> None:

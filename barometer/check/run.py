@@ -18,6 +18,7 @@ from barometer.check import (
     labels,
     ledger,
     observations,
+    platform_ids,
     posts,
     received_posts,
     reports,
@@ -32,7 +33,7 @@ from barometer.night import Night
 from barometer.tables import TABLES
 
 BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
-    "ingest": (received_posts, respondents, answers, reports, observations, counts, ledger),
+    "ingest": (received_posts, platform_ids, respondents, answers, reports, observations, counts, ledger),
     "prepare": (posts, ledger),
     "classify": (labels, rumours, ledger),
     "estimate": (estimates, coverage, audit_sample, audits, skill, alerts, clusters, sensitivity, ledger),

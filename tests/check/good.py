@@ -40,6 +40,7 @@ def good(table: str) -> pl.DataFrame:
     """Rows of `table` that break no rule of it."""
     made: dict[str, list[dict[str, Any]]] = {
         "received_posts": [_PEOPLE | {"text": "hello @user, see http", "area": "T1", "area_evidence": "point"}],
+        "platform_ids": [{"post": HEX, "service": "reddit", "sealed_id": "c2VhbGVkLXNlYWxlZC1zZWFsZWQ="}],
         "posts": [_PEOPLE | {"area": "T1", "area_confidence": 0.9, "area_evidence": "text", "language": "en"}],
         "labels": [_label()],
         "rumours": [{"status": "seen", "posts": 3, "voices": 2, "corrections": 1}],

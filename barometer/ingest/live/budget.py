@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from barometer.errors import ServiceUnavailable
 
@@ -25,8 +26,7 @@ LONGEST_WAIT_SECONDS = 610.0
 _LONGEST_REST_OF_A_BROKEN_CLOCK = 86_400.0
 
 
-@dataclass
-class _State:
+class _State(msgspec.Struct, forbid_unknown_fields=True):
     """What is known of one host; times in seconds since 1970."""
 
     next: float = 0.0
@@ -98,7 +98,7 @@ class Budget:
             fcntl.flock(file, fcntl.LOCK_EX)
             state = self._read(os.pread(file, 4_096, 0))
             yield state
-            text = json.dumps(asdict(state)).encode()
+            text = msgspec.json.encode(state)
             os.pwrite(file, text, 0)
             os.ftruncate(file, len(text))
         finally:
@@ -106,8 +106,8 @@ class Budget:
 
     def _read(self, text: bytes) -> _State:
         try:
-            state = _State(**json.loads(text or b"{}"))
-        except (ValueError, TypeError):
+            state = msgspec.json.decode(text or b"{}", type=_State)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return _State()
         # A file of another clock, or of a machine whose clock was set back, must not stop everything.
         latest = self.clock() + _LONGEST_REST_OF_A_BROKEN_CLOCK

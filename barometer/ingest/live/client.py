@@ -124,15 +124,26 @@ class PoliteWeb:
         names = [*(data or ()), *(json if isinstance(json, dict) else ())]
         return self._ask(request, names=names, tries=self.limits.tries if is_repeatable else 1)
 
+    def put(self, url: str, *, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """See `Web.put`."""
+        return self._ask(
+            self._request("PUT", httpx.URL(url), headers, content, None), names=(), tries=self.limits.tries
+        )
+
     @contextmanager
     def frames(
-        self, url: str, *, params: Parameters | None = None, idle_seconds: float = 30.0
+        self,
+        url: str,
+        *,
+        params: Parameters | None = None,
+        headers: Mapping[str, str] | None = None,
+        idle_seconds: float = 30.0,
     ) -> Iterator[Iterator[bytes]]:
         """See `Web.frames`."""
         target = _with_parameters(url, params)
         fetch = self.log.begin("WEBSOCKET", target, ())
         with self._told(fetch, target):
-            opened = self._patiently(fetch, target, self.limits.tries, lambda: self._open(target))
+            opened = self._patiently(fetch, target, self.limits.tries, lambda: self._open(target, headers or {}))
         fetch.status = "101"
         with closing(opened):
             yield self._messages(opened, fetch, target, idle_seconds)
@@ -290,10 +301,10 @@ class PoliteWeb:
             )
         return self._clients[key]
 
-    def _open(self, url: httpx.URL) -> Frames:
+    def _open(self, url: httpx.URL, headers: Mapping[str, str]) -> Frames:
         addresses = self.gate.addresses(url, schemes=("wss", "ws"))
         try:
-            return Frames.open(url, addresses, user_agent=self.user_agent, limits=self.limits)
+            return Frames.open(url, addresses, {**headers, "User-Agent": self.user_agent}, limits=self.limits)
         except ServiceUnavailable as failed:
             raise _Passing(failed) from None
 
@@ -356,6 +367,11 @@ def _error_code(body: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     code = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(code, dict):
+        # As Google's services have it: https://cloud.google.com/apis/design/errors
+        named = code.get("errors")
+        first = named[0] if isinstance(named, list) and named else None
+        code = first.get("reason") if isinstance(first, dict) else code.get("status")
     return code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,15 +36,15 @@ class Frames:
     held: ExitStack
 
     @classmethod
-    def open(cls, url: httpx.URL, addresses: Sequence[str], *, user_agent: str, limits: Limits) -> Frames:
-        """Connect to one of the addresses and shake hands. Raises `SourceFailed` in one of its kinds."""
+    def open(cls, url: httpx.URL, addresses: Sequence[str], headers: Mapping[str, str], *, limits: Limits) -> Frames:
+        """Connect to one of the addresses and shake hands with these headers. Raises `SourceFailed` in one of its kinds."""
         try:
             plain = connect(addresses, port_of(url), timeout=limits.connect_seconds)
         except OSError:
             raise ServiceUnavailable("cannot be reached; a later try may succeed", status="refused") from None
         held = ExitStack()
         try:
-            return cls(held.enter_context(_shaking_hands(url, plain, user_agent, limits)), held)
+            return cls(held.enter_context(_shaking_hands(url, plain, headers, limits)), held)
         except InvalidStatus as refused:
             plain.close()
             raise _handshake_refused(refused.response.status_code) from None
@@ -72,7 +72,7 @@ class Frames:
 
 
 def _shaking_hands(
-    url: httpx.URL, plain: socket.socket, user_agent: str, limits: Limits
+    url: httpx.URL, plain: socket.socket, headers: Mapping[str, str], limits: Limits
 ) -> AbstractContextManager[ClientConnection]:
     is_encrypted = url.scheme == "wss"
     return handshake(
@@ -81,7 +81,8 @@ def _shaking_hands(
         ssl=ssl.create_default_context() if is_encrypted else None,
         server_hostname=url.host if is_encrypted else None,
         proxy=None,
-        user_agent_header=user_agent,
+        user_agent_header=None,
+        additional_headers=headers,
         open_timeout=limits.connect_seconds,
         close_timeout=_CLOSE_SECONDS,
         max_size=MOST_FRAME_BYTES,

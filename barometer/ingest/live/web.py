@@ -64,8 +64,17 @@ class Web(Protocol):
         """POST likewise; `is_repeatable=False` is never sent twice."""
         ...
 
+    def put(self, url: str, *, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """PUT likewise: the same content may be sent again."""
+        ...
+
     def frames(
-        self, url: str, *, params: Mapping[str, str | int | list[str]] | None = None, idle_seconds: float = 30.0
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int | list[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idle_seconds: float = 30.0,
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Messages of a WebSocket until it closes, or nothing came for `idle_seconds`; both end the iteration.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barometer.ingest.posts import bluesky, fourcat, mastodon, own, twitter
+from barometer.ingest.posts import bluesky, feeds, fourcat, mastodon, own, reddit, telegram, twitter, youtube
 from barometer.ingest.source import Parser
 
 PARSERS: dict[tuple[str, str], Parser] = {
@@ -11,4 +11,8 @@ PARSERS: dict[tuple[str, str], Parser] = {
     ("posts", "twitter_v1"): twitter.PARSER,
     ("posts", "mastodon"): mastodon.PARSER,
     ("posts", "fourcat"): fourcat.PARSER,
+    ("posts", "feed"): feeds.PARSER,
+    ("posts", "reddit"): reddit.PARSER,
+    ("posts", "youtube"): youtube.PARSER,
+    ("posts", "telegram"): telegram.PARSER,
 }

@@ -122,6 +122,7 @@ def stand_in(answer: Answering) -> Iterator[StandIn]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else every answer waits 40 ms for the client's acknowledgement of its head.
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
@@ -134,6 +135,9 @@ def stand_in(answer: Answering) -> Iterator[StandIn]:
             self._give(answer(asked))
 
         def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_PUT(self) -> None:
             self.do_GET()
 
         def _give(self, reply: Reply) -> None:
