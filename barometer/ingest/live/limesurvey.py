@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import citric
 import requests
-from citric.exceptions import LimeSurveyError, LimeSurveyStatusError
+from citric.exceptions import LimeSurveyError, LimeSurveyStatusError, ResponseMismatchError
 from pydantic import Field
 from requests.adapters import BaseAdapter
 
@@ -80,10 +80,7 @@ class LimeSurvey:
         with _signed_in(call) as client:
             fields = client.get_fieldmap(call.options.survey)
             questions = [_name(one) for one in fields.values()] if isinstance(fields, Mapping) else []
-            summary = client.get_summary(call.options.survey) or {}
-        done, begun = (int(str(summary.get(name) or 0)) for name in ("completed_responses", "incomplete_responses"))
-        told = in_words(str(call.options.survey), done, unread_columns(call, questions))
-        return f"{told}; {begun} incomplete responses are left alone"
+        return in_words(str(call.options.survey), None, unread_columns(call, questions))
 
 
 def _name(field: Mapping[str, Any]) -> str:
@@ -113,6 +110,8 @@ def _signed_in(call: Call) -> Iterator[citric.Client]:
         raise ServiceRefused(
             f"LimeSurvey: {_one_line(error)}; enable JSON-RPC (Global settings, Interfaces) and check option server"
         ) from None
+    except (KeyError, TypeError, UnicodeDecodeError, ResponseMismatchError):
+        raise ServiceRefused("LimeSurvey: the answer is none of RemoteControl's; check option server") from None
 
 
 def _one_line(error: Exception) -> str:
@@ -216,7 +215,7 @@ def _content(response: Submission) -> str:
 
 
 def _page(call: Call, records: list[bytes], memory: Memory) -> Page:
-    call.web.note(records=len(records), cursor=None)
+    call.web.note(records=len(records), cursor=len(memory.held))
     return Page(records, memory.cursor(None))
 
 

@@ -31,8 +31,8 @@ from barometer.ingest.live.forms import (
 from barometer.ingest.tables.submissions import ODK
 
 _PAGE = 250
-_OVERLAP = timedelta(minutes=10)
-"""A change may become visible somewhat after the time it carries."""
+_OVERLAP = timedelta(days=1)
+"""A change may become visible after the time it carries; what is known is not handed over again."""
 _DELETED_STAY = timedelta(days=30)
 """Central purges deleted submissions after so many days (docs, "Submissions", deleting)."""
 _LINK = "@odata.nextLink"

@@ -30,6 +30,7 @@ PARSER_OPTIONS = frozenset(
         "date_formats",
         "earliest",
         "id_space",
+        "only_approved",
         "platform",
         "scale",
         "series",

@@ -69,7 +69,7 @@ class PoliceUk:
         for month in _due(call, cursor):
             crimes = _crimes(call, month, _tiles(call.context.city))
             records = [json.dumps(one).encode() for one in counted(crimes, month)]
-            call.web.note(records=len(crimes), cursor=month)
+            call.web.note(records=len(records), cursor=month)
             yield Page(records, {"month": month})
 
     def probe(self, call: Call) -> str:

@@ -44,13 +44,11 @@ _INCOMPLETE = "incomplete"
 class SubmissionOptions(Options):
     """Options of forms, besides those of the signal.
 
-    `repeat`: question group whose every repetition is a record of its own; `only_approved`: hold back what nobody has
-    approved yet (what somebody refused is always held back).
+    `only_approved`: hold back what nobody has approved yet (what somebody refused is always held back).
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    repeat: str | None = None
     only_approved: bool = False
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 import yaml
@@ -23,7 +24,7 @@ from tests.ingest.live.stand_in import NOW, Asked, Reply, StandIn, a_web
 from tests.ingest.tables.desk import a_context
 
 START = datetime(2026, 5, 1, 8, tzinfo=UTC)
-SECRET = "not-to-be-seen-anywhere"
+SECRET = "s3cret-value-of-the-test"
 CODEBOOK: dict[str, Any] = {
     "title": "A survey",
     "source": "invented",
@@ -103,8 +104,16 @@ def a_person(person: str = "p1", police: int | str = 7, **values: Any) -> dict[s
     return {"person": person, "police": str(police), **plain, **values}
 
 
+QUESTIONS = ("person", "wave", "completed_at", "where", "consent", "police")
+
+
 def kobo_answering(
-    form: Form, *, page: int = 2, base: Callable[[], str], group: str = "about/"
+    form: Form,
+    *,
+    page: int = 2,
+    base: Callable[[], str],
+    group: str = "about/",
+    questions: Sequence[str] = QUESTIONS,
 ) -> Callable[[Asked], Reply]:
     """KoboToolbox API v2: `/api/v2/assets/{uid}/` and its `data/`."""
 
@@ -112,7 +121,7 @@ def kobo_answering(
         if asked.headers.get("authorization") != f"Token {SECRET}":
             return Reply(401, {"detail": "Authentication credentials were not provided."})
         if asked.path == "/api/v2/assets/aForm1/":
-            names = [f"{group}{name}" for name in a_person()]
+            names = [f"{group}{name}" for name in questions]
             survey = [{"type": "text", "name": name.split("/")[-1], "$xpath": name} for name in names]
             return Reply(
                 body={
@@ -163,17 +172,13 @@ def _kobo_page(rows: list[dict[str, Any]], asked: Asked, page: int, base: str) -
     following = None
     if start + page < len(rows):
         kept = {name: values[0] for name, values in asked.query.items()} | {"start": str(start + page)}
-        following = f"{base}{asked.path}?{_encoded(kept)}"
+        following = f"{base}{asked.path}?{urlencode(kept)}"
     return {"count": len(rows), "next": following, "previous": None, "results": found}
 
 
-def _encoded(query: dict[str, str]) -> str:
-    from urllib.parse import urlencode
-
-    return urlencode(query)
-
-
-def odk_answering(form: Form, *, page: int = 2, base: Callable[[], str]) -> Callable[[Asked], Reply]:
+def odk_answering(
+    form: Form, *, page: int = 2, base: Callable[[], str], questions: Sequence[str] = QUESTIONS
+) -> Callable[[Asked], Reply]:
     """ODK Central: sessions, the form, its fields, and its OData feed."""
 
     def answer(asked: Asked) -> Reply:
@@ -187,7 +192,7 @@ def odk_answering(form: Form, *, page: int = 2, base: Callable[[], str]) -> Call
         if asked.path == "/v1/projects/7/forms/pulse%20one":
             return Reply(body={"name": "Pulse", "xmlFormId": "pulse one"})
         if asked.path.endswith("/fields"):
-            return Reply(body=[{"path": f"/about/{name}", "name": name, "type": "string"} for name in a_person()])
+            return Reply(body=[{"path": f"/about/{name}", "name": name, "type": "string"} for name in questions])
         if asked.path != "/v1/projects/7/forms/pulse%20one.svc/Submissions":
             return Reply(404, {"code": 404.1})
         return Reply(body=_odk_page(_odk_found(form, asked.query["$filter"][0]), asked, page, base()))
@@ -242,12 +247,17 @@ def _odk_page(rows: list[dict[str, Any]], asked: Asked, page: int, base: str) ->
     if start + page < len(rows):
         token = base64.b64encode(str(start + page).encode()).decode()
         kept = {name: values[0] for name, values in asked.query.items()} | {"$skiptoken": token}
-        found["@odata.nextLink"] = f"{base}{asked.path}?{_encoded(kept)}"
+        found["@odata.nextLink"] = f"{base}{asked.path}?{urlencode(kept)}"
     return found
 
 
 def limesurvey_answering(
-    form: Form, *, has_dates: bool = True, is_old: bool = False, keys: list[str] | None = None
+    form: Form,
+    *,
+    has_dates: bool = True,
+    is_old: bool = False,
+    keys: list[str] | None = None,
+    questions: Sequence[str] = QUESTIONS,
 ) -> Callable[[Asked], Reply]:
     """RemoteControl 2 over JSON-RPC; `keys` are the session keys that are open."""
     opened = keys if keys is not None else []
@@ -269,6 +279,8 @@ def limesurvey_answering(
             return "OK"
         if params[1] != 4711:
             return {"status": "Error: Invalid survey ID"}
+        if method == "get_fieldmap":
+            return {name: {"fieldname": name, "title": name, "aid": ""} for name in questions}
         return _lime_result(form, method, params, has_dates=has_dates, is_old=is_old)
 
     return answer
@@ -277,11 +289,6 @@ def limesurvey_answering(
 def _lime_result(form: Form, method: str, params: list[Any], *, has_dates: bool, is_old: bool) -> Any:
     if method == "get_survey_properties":
         return {"datestamp": "Y" if has_dates else "N"}
-    if method == "get_fieldmap":
-        return {name: {"fieldname": name, "title": name, "aid": ""} for name in a_person()}
-    if method == "get_summary":
-        done = [one for one in form.submissions.values() if one.state != "incomplete"]
-        return {"completed_responses": str(len(done)), "incomplete_responses": str(len(form.submissions) - len(done))}
     assert method == "export_responses"
     _, _, _, _, completion, _, _, first, last, fields, *_ = params
     rows = [

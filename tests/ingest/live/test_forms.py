@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from barometer.errors import ServiceRefused
 from barometer.ingest.live import kobo, limesurvey, odk
 from barometer.ingest.live.connector import Call, Connector
 from barometer.ingest.live.forms import Memory, same_origin
 from barometer.ingest.tables.submissions import KOBO, LIMESURVEY, ODK, Flavour
-from barometer.errors import ServiceRefused
 from tests.ingest.live.form_servers import (
     Desk,
     Form,

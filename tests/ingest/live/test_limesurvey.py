@@ -145,6 +145,8 @@ def test_no_secret_or_session_key_is_logged(tmp_path: Path, caplog: pytest.LogCa
     [
         (Reply(body=b""), ServiceRefused, "enable JSON-RPC"),
         (Reply(body="<html>"), ServiceRefused, "JSON"),
+        (Reply(body=b"\xff\xfe\x00"), ServiceRefused, "check option server|JSON"),
+        (Reply(body={"a": "surprise"}), ServiceRefused, "check option server"),
         (Reply(503), ServiceUnavailable, "503"),
         (Reply(403), NotPermitted, "not permitted"),
     ],
@@ -154,9 +156,9 @@ def test_what_is_no_remote_control_is_told(reply: Reply, error: type[Exception],
         desk().night(call_of(server, tmp_path))
 
 
-def test_the_probe_tells_complete_from_incomplete(tmp_path: Path) -> None:
+def test_the_probe_compares_the_survey_with_the_codebook(tmp_path: Path) -> None:
     form = Form()
     form.submit(**a_person())
     with limesurvey(form) as server:
         told = CONNECTOR.probe(call_of(server, tmp_path))
-    assert told.endswith("1 submissions, and has every question needed; 0 incomplete responses are left alone")
+    assert told == "form '4711' is reachable, and has every question needed"

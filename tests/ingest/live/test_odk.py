@@ -91,8 +91,8 @@ def test_the_second_night_asks_for_what_changed_only(tmp_path: Path) -> None:
         filters = [asked.query["$filter"][0] for asked in server.asked if "$filter" in asked.query]
     assert [record for page in again for record in page.records] == []
     assert filters[0] == "__system/submissionDate le 2026-05-09T23:00:00.000Z"
-    assert "__system/updatedAt ge 2026-05-09T22:50:00.000Z" in filters[2]
-    assert filters[3] == "__system/deletedAt ge 2026-05-09T22:50:00.000Z"
+    assert "__system/updatedAt ge 2026-05-08T23:00:00.000Z" in filters[2]
+    assert filters[3] == "__system/deletedAt ge 2026-05-08T23:00:00.000Z"
 
 
 def test_an_edit_replaces_and_a_rejection_takes_back(tmp_path: Path) -> None:

@@ -121,11 +121,13 @@ class TestCrimes:
         assert len(asked) > 2
 
     def test_a_service_that_is_down_is_no_crowd(self) -> None:
-        with stand_in(
-            lambda asked: Reply(503) if asked.method == "POST" else Reply(body=[{"date": "2026-04"}])
-        ) as server:
-            with pytest.raises(ServiceUnavailable):
-                list(CONNECTOR.pages(call_of(server), None))
+        with (
+            stand_in(
+                lambda asked: Reply(503) if asked.method == "POST" else Reply(body=[{"date": "2026-04"}])
+            ) as server,
+            pytest.raises(ServiceUnavailable),
+        ):
+            list(CONNECTOR.pages(call_of(server), None))
 
     def test_one_failure_is_waited_out(self) -> None:
         failures = [Reply(502), Reply(429, headers={"Retry-After": "1"})]
