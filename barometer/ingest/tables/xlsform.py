@@ -212,7 +212,7 @@ def _items(form: Form) -> list[Question]:
     stated = form.with_role("item")
     if stated or any(one.role for one in form.questions):
         return stated
-    return [one for one in form.questions if one.is_asked and not one.in_repeat and (_is_number(one) or one.choices)]
+    return [one for one in form.questions if not one.in_repeat and (_is_number(one) or _is_choice(one))]
 
 
 def _design(form: Form) -> dict[str, Any]:
@@ -262,6 +262,10 @@ def _coding(question: Question) -> dict[str, float]:
 def _group(question: Question) -> dict[str, Any]:
     coding = {one.name: one.meaning or plain_id(one.name) for one in question.choices if one.missing is None}
     return {"column": question.name, **({"coding": coding} if coding else {})}
+
+
+def _is_choice(question: Question) -> bool:
+    return question.kind.startswith("select one") and bool(question.choices)
 
 
 def _is_number(question: Question) -> bool:

@@ -103,7 +103,8 @@ def build_form(source: FormSource, target: Path, *, languages: Sequence[str] = (
     book = openpyxl.Workbook()
     book.remove(book.active)
     _sheet(book, "survey", list(_survey(source, spoken)))
-    _sheet(book, "choices", list(_choices(source, spoken)))
+    if source.choices:
+        _sheet(book, "choices", list(_choices(source, spoken)))
     settings = {"form_title": source.title, "form_id": source.form_id, "version": source.version}
     _sheet(book, "settings", [{**settings, "default_language": source.languages[0]}])
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from tests.ingest.live.form_servers import (
     limesurvey_answering,
     odk_answering,
 )
-from tests.ingest.live.stand_in import StandIn, stand_in
+from tests.ingest.live.stand_in import Asked, Reply, StandIn, stand_in
 from tests.ingest.tables.desk import OpenDoor, a_context
 
 SERVICES: dict[str, tuple[Connector, Flavour]] = {
@@ -50,12 +50,15 @@ STEPS = st.lists(
 
 @contextmanager
 def serving(service: str, form: Form) -> Iterator[StandIn]:
-    with stand_in(lambda asked: answering(asked)) as server:
-        answering = {
-            "kobo": kobo_answering(form, base=lambda: server.url),
-            "odk": odk_answering(form, base=lambda: server.url),
-            "limesurvey": limesurvey_answering(form),
-        }[service]
+    keys: list[str] = []
+
+    def answer(asked: Asked) -> Reply:
+        if service == "limesurvey":
+            return limesurvey_answering(form, keys=keys)(asked)
+        speaks = kobo_answering if service == "kobo" else odk_answering
+        return speaks(form, base=lambda: server.url)(asked)
+
+    with stand_in(answer) as server:
         yield server
 
 

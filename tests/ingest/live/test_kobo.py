@@ -34,8 +34,10 @@ from tests.ingest.tables.desk import OpenDoor
 
 @contextmanager
 def kobo(form: Form, **values: Any) -> Iterator[StandIn]:
-    with stand_in(lambda asked: answering(asked)) as server:
-        answering = kobo_answering(form, base=lambda: server.url, **values)
+    def answer(asked: Asked) -> Reply:
+        return kobo_answering(form, base=lambda: server.url, **values)(asked)
+
+    with stand_in(answer) as server:
         yield server
 
 
@@ -236,9 +238,8 @@ class TestWhatGoesWrong:
         with kobo(form) as whole:
             call, at = call_of(whole, tmp_path), desk()
             at.night(call)
-        with stand_in(lambda asked: forgetful(asked)) as server:
-            with pytest.raises(ServiceUnavailable, match="fewer submissions"):
-                at.night(call_of(server, tmp_path))
+        with stand_in(forgetful) as server, pytest.raises(ServiceUnavailable, match="fewer submissions"):
+            at.night(call_of(server, tmp_path))
         assert at.held(call).height == 3
 
     def test_a_next_page_elsewhere_gets_no_token(self, tmp_path: Path) -> None:

@@ -25,14 +25,16 @@ from tests.ingest.live.form_servers import (
     answers_call,
     odk_answering,
 )
-from tests.ingest.live.stand_in import NOW, Reply, StandIn, stand_in
+from tests.ingest.live.stand_in import NOW, Asked, Reply, StandIn, stand_in
 from tests.ingest.tables.desk import OpenDoor
 
 
 @contextmanager
 def central(form: Form, **values: Any) -> Iterator[StandIn]:
-    with stand_in(lambda asked: answering(asked)) as server:
-        answering = odk_answering(form, base=lambda: server.url, **values)
+    def answer(asked: Asked) -> Reply:
+        return odk_answering(form, base=lambda: server.url, **values)(asked)
+
+    with stand_in(answer) as server:
         yield server
 
 
@@ -161,9 +163,11 @@ def test_repeats_are_expanded_into_reports_placed_and_named(tmp_path: Path) -> N
 
 
 def test_another_answer_than_submissions_is_refused(tmp_path: Path) -> None:
-    with stand_in(lambda asked: Reply(body={"token": "t"} if asked.method == "POST" else {"code": 1})) as server:
-        with pytest.raises(ServiceRefused, match="check options project and form"):
-            desk().night(call_of(server, tmp_path))
+    def answer(asked: Asked) -> Reply:
+        return Reply(body={"token": "t"} if asked.method == "POST" else {"code": 1})
+
+    with stand_in(answer) as server, pytest.raises(ServiceRefused, match="check options project and form"):
+        desk().night(call_of(server, tmp_path))
 
 
 def test_a_session_that_is_none_is_refused(tmp_path: Path) -> None:
