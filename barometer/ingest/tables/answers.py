@@ -349,7 +349,7 @@ def _looked_up(cell: pl.Expr, mapping: Mapping[str, object] | Coding, dtype: pl.
 
 
 def _label(cell: pl.Expr) -> pl.Expr:
-    return _plain(cell).str.to_lowercase().str.replace_all("_", " ", literal=True)
+    return _plain(cell.str.replace_all("_", " ", literal=True).str.strip_chars()).str.to_lowercase()
 
 
 def _plain(cell: pl.Expr) -> pl.Expr:

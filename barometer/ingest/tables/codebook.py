@@ -27,7 +27,7 @@ _WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 
 def label(text: str) -> str:
     """A label as labels are compared."""
-    return _WHOLE_NUMBER.sub(r"\1", text.strip()).lower().replace("_", " ")
+    return _WHOLE_NUMBER.sub(r"\1", text.replace("_", " ").strip()).lower()
 
 
 def _labels(mapping: object) -> object:

@@ -84,7 +84,8 @@ class TestCells:
         assert cell(cells, "unasked/shops") is None
 
     @pytest.mark.parametrize(
-        "point", ["53.05 -1.95 0 0", {"type": "Point", "coordinates": [-1.95, 53.05, 12.0], "properties": {"accuracy": 5}}]
+        "point",
+        ["53.05 -1.95 0 0", {"type": "Point", "coordinates": [-1.95, 53.05, 12.0], "properties": {"accuracy": 5}}],
     )
     def test_a_point_has_a_longitude_and_a_latitude(self, point: Any) -> None:
         cells = flat({"about": {"home": point}})
@@ -156,7 +157,12 @@ class TestHeldBack:
 
     @pytest.mark.parametrize(
         ("state", "edition", "place"),
-        [("", 0, "out"), ("", 1, "gone"), ("validation_status_approved", 1, "row"), ("validation_status_on_hold", 0, "out")],
+        [
+            ("", 0, "out"),
+            ("", 1, "gone"),
+            ("validation_status_approved", 1, "row"),
+            ("validation_status_on_hold", 0, "out"),
+        ],
     )
     def test_only_approved(self, state: str, edition: int, place: str, tmp_path: Path) -> None:
         record = {**kobo(), "_validation_status": {"uid": state}, STAMP: edition}
@@ -182,7 +188,9 @@ class TestBroken:
             submitted(KOBO, a_context("answers", codebook="nowhere.yaml"), kobo())
 
     def test_the_quarantine_gets_what_the_codebook_reads_and_nothing_else(self, tmp_path: Path) -> None:
-        found = submitted(KOBO, context_of(tmp_path), {**kobo(police="good"), "phonenumber": "0123", "_submitted_by": "me"})
+        found = submitted(
+            KOBO, context_of(tmp_path), {**kobo(police="good"), "phonenumber": "0123", "_submitted_by": "me"}
+        )
         assert found.rules == ["unknown_answer"]
         assert "0123" not in (found.rejected[0].record or "")
         assert "me" not in json.loads(found.rejected[0].record or "{}").values()
@@ -212,7 +220,9 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["_id", "__id", "id", "__system", "about", "person", "wave", "completed_at", "where", "police", "consent"])
+KEYS = st.sampled_from(
+    ["_id", "__id", "id", "__system", "about", "person", "wave", "completed_at", "where", "police", "consent"]
+)
 
 
 @given(st.lists(st.dictionaries(KEYS, ANYTHING, max_size=6) | ANYTHING, max_size=6), st.sampled_from(FLAVOURS))

@@ -99,9 +99,13 @@ class TestOurOwn:
         wanted = {
             item
             for one in indicators.indicators
-            for item in ([one.measure.item] if getattr(one.measure, "item", None) else getattr(one.measure, "items", ()))
+            for item in (
+                [one.measure.item] if getattr(one.measure, "item", None) else getattr(one.measure, "items", ())
+            )
         }
-        assert {name for name in wanted if name.startswith(("trust_", "wallet_", "cohesion_"))} <= set(pulse_codebook.items)
+        assert {name for name in wanted if name.startswith(("trust_", "wallet_", "cohesion_"))} <= set(
+            pulse_codebook.items
+        )
 
     def test_the_report_has_what_reports_need(self) -> None:
         assert report_differences(read_form(FORMS / "practitioner_report.xlsx"), {}, scale=None) == []
@@ -160,14 +164,22 @@ class TestBuilding:
         ],
     )
     def test_a_broken_source_is_refused_in_words(self, change: dict[str, Any], words: str, tmp_path: Path) -> None:
-        plain = {"title": "t", "form_id": "t", "version": "1", "languages": ["en"], "survey": [{"type": "text", "name": "a"}]}
+        plain = {
+            "title": "t",
+            "form_id": "t",
+            "version": "1",
+            "languages": ["en"],
+            "survey": [{"type": "text", "name": "a"}],
+        }
         (tmp_path / "f.yaml").write_text(yaml.safe_dump(plain | change), "utf-8")
         with pytest.raises(BadConfiguration, match=words):
             read_source(tmp_path / "f.yaml")
 
 
 class TestRealForms:
-    @pytest.mark.parametrize(("name", "questions"), [("tutorial.xls", 10), ("widgets.xls", 20), ("xlsform_spec_test.xlsx", 30)])
+    @pytest.mark.parametrize(
+        ("name", "questions"), [("tutorial.xls", 10), ("widgets.xls", 20), ("xlsform_spec_test.xlsx", 30)]
+    )
     def test_they_convert(self, shared_data: Path, name: str, questions: int) -> None:
         form = read_form(shared_data / EXAMPLES / name)
         assert len(form.questions) >= questions
@@ -182,7 +194,13 @@ class TestRealForms:
 
 class TestCodebookWithoutRoles:
     def test_numbers_within_limits_and_choices_become_items(self, tmp_path: Path) -> None:
-        survey = [HEADER, TODAY, TRUST, ["select_one agree", "plans", "Do you stay?", None], ["text", "why", "Why?", None]]
+        survey = [
+            HEADER,
+            TODAY,
+            TRUST,
+            ["select_one agree", "plans", "Do you stay?", None],
+            ["text", "why", "Why?", None],
+        ]
         made = codebook_of(a_form(tmp_path, survey, LISTS), source="own")
         assert made["date"] == {"column": "today"}
         assert made["respondent"] == "row_number"
@@ -220,7 +238,11 @@ class TestDifferences:
         ("survey", "values", "words"),
         [
             ([TODAY], {}, "trust: the codebook reads it, the form has no such question"),
-            ([TODAY, TRUST, ["text", "shoe", "Shoe size?", None]], {}, "shoe: the form asks it, the codebook never reads it"),
+            (
+                [TODAY, TRUST, ["text", "shoe", "Shoe size?", None]],
+                {},
+                "shoe: the form asks it, the codebook never reads it",
+            ),
             ([TODAY, [*TRUST[:3], ". >= 1 and . <= 10"]], {}, "from 0 to 10, the form lets others through"),
             ([TODAY, ["text", "trust", "Trust?", None]], {}, "the form asks for text, item trust needs a number"),
             ([["text", "today", "Day?", None], TRUST], {}, "takes it for the date, the form asks for text"),
@@ -239,9 +261,17 @@ class TestDifferences:
         [
             ({"yes": 1, "no": 0}, {"98": "dont_know"}, ""),
             ({"yes": 1}, {"98": "dont_know"}, "the choice no is no answer that item trust knows"),
-            ({"yes": 1, "no": 0, "maybe": 0.5}, {"98": "dont_know"}, "knows the value 0.5, no choice of the form gives it"),
+            (
+                {"yes": 1, "no": 0, "maybe": 0.5},
+                {"98": "dont_know"},
+                "knows the value 0.5, no choice of the form gives it",
+            ),
             ({"yes": 1, "no": 0}, {"98": "refused"}, "the choice 98 is dont_know in the form, refused in the codebook"),
-            ({"yes": 1}, {"98": "dont_know", "no": "refused"}, "takes the choice no for refused, the form for an answer"),
+            (
+                {"yes": 1},
+                {"98": "dont_know", "no": "refused"},
+                "takes the choice no for refused, the form for an answer",
+            ),
             ({"yes": 1, "no": 0, "98": 2}, {}, "the choice 98 is dont_know in the form, 2 in the codebook"),
         ],
     )
@@ -272,7 +302,12 @@ class TestDifferences:
 
 class TestReports:
     def test_what_is_missing_and_what_is_too_much(self, tmp_path: Path) -> None:
-        survey = [HEADER, ["text", "rater", "You?", None], ["text", "place", "Where?", None], ["text", "shoe", "Shoe?", None]]
+        survey = [
+            HEADER,
+            ["text", "rater", "You?", None],
+            ["text", "place", "Where?", None],
+            ["text", "shoe", "Shoe?", None],
+        ]
         found = report_differences(a_form(tmp_path, survey), {"area": "place"}, scale="1-5")
         assert [line.split(":")[0] for line in found] == ["date", "rating", "shoe"]
 
