@@ -172,7 +172,7 @@ class TestSecrets:
     def test_that_are_wrong_are_said_to_be(self, here: Here) -> None:
         if not here.secrets:
             pytest.skip("the service has none")
-        wrong = dict.fromkeys(here.secrets, "another-value")
+        wrong = {name: "another-value" for name in here.secrets}
         with stand_in(here.answer) as server:
             call = a_call_of(here, server, secrets=wrong)
             with pytest.raises(NotPermitted):
