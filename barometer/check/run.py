@@ -15,6 +15,7 @@ from barometer.check import (
     counts,
     coverage,
     estimates,
+    fetches,
     labels,
     ledger,
     observations,
@@ -33,7 +34,7 @@ from barometer.night import Night
 from barometer.tables import TABLES
 
 BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
-    "ingest": (received_posts, platform_ids, respondents, answers, reports, observations, counts, ledger),
+    "ingest": (received_posts, platform_ids, respondents, answers, reports, observations, counts, fetches, ledger),
     "prepare": (posts, ledger),
     "classify": (labels, rumours, ledger),
     "estimate": (estimates, coverage, audit_sample, audits, skill, alerts, clusters, sensitivity, ledger),

@@ -12,6 +12,7 @@ import polars as pl
 from barometer import ledger
 from barometer.city import SourceConfig
 from barometer.ingest.intake import Intake
+from barometer.ingest.live.services import look_up_service
 from barometer.ingest.settle import (
     CONFLICT,
     CONTENT,
@@ -144,9 +145,10 @@ def _write_rows(
     identity = IDENTITIES[source.signal]
     written = settled.filter(pl.col(OUTCOME) == WRITTEN)
     stamp = {**at, "synthetic": source.is_synthetic}
-    if identity.second:
-        second = intake.rows(identity.second).join(written.select(POSITION), on=POSITION, how="semi")
-        night.lake.replace(identity.second, stamped(second, identity.second, stamp), partition=at)
+    second = (identity.second,) if identity.second else ()
+    for table in (*second, *(identity.beside if look_up_service(source) else ())):
+        rows = intake.rows(table).join(written.select(POSITION), on=POSITION, how="semi")
+        night.lake.replace(table, stamped(rows, table, stamp), partition=at)
     night.lake.replace(identity.table, stamped(written, identity.table, stamp), partition=at)
 
 

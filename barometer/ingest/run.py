@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from barometer import ledger
 from barometer.city import SourceConfig
@@ -14,6 +15,7 @@ from barometer.ingest.finish import OPERATOR, STEP, finish
 from barometer.ingest.intake import Intake
 from barometer.ingest.live import night as live
 from barometer.ingest.live.opening import require_sound
+from barometer.ingest.live.services import look_up_service
 from barometer.ingest.source import Context, Door, Parser
 from barometer.ingest.tables.answers import Answers, SubmittedAnswers
 from barometer.ingest.tables.counts import CountsTable
@@ -60,17 +62,17 @@ def ingest_source(night: Night, source: SourceConfig, door: Door) -> Counts:
     with ledger.timed(night, STEP, source.id):
         if source.kind == "live":
             require_sound(source)
-            return live.ingest(night, source, door, context=_context(night, source, door), parser=_parser(source))
+            context = context_of(night, source, door)
+            return live.ingest(night, source, door, context=context, parser=require_parser(source))
         return finish(night, source, door, _files(night, source, door))
 
 
 def _files(night: Night, source: SourceConfig, door: Door) -> Intake:
     marks = bookmarks(night, source)
-    before = marks.before or {"files": {}}
+    before = {"files": (marks.before or {}).get("files", {})}
     # A night that later nights built on must read again exactly what it read, or nothing.
     until = None if marks.is_last else marks.own or before
-    folder = night.settings.inbox / night.city.id
-    files = FilesSource(source, folder, _parser(source), _context(night, source, door), until=until)
+    files = files_of(night, source, door, until=until)
     if marks.is_last and marks.own is not None:
         files.require_present(before, marks.own)
     intake = Intake(cursor=before)
@@ -79,7 +81,14 @@ def _files(night: Night, source: SourceConfig, door: Door) -> Intake:
     return intake
 
 
-def _parser(source: SourceConfig) -> Parser:
+def files_of(night: Night, source: SourceConfig, door: Door, *, until: dict[str, Any] | None = None) -> FilesSource:
+    """The files of a source, in the city's inbox."""
+    folder = night.settings.inbox / night.city.id
+    return FilesSource(source, folder, require_parser(source), context_of(night, source, door), until=until)
+
+
+def require_parser(source: SourceConfig) -> Parser:
+    """The parser of a source; raises `BadConfiguration` where there is none of its signal and format."""
     parser = PARSERS.get((source.signal, source.format))
     if parser is None:
         known = sorted(name for signal, name in PARSERS if signal == source.signal)
@@ -89,7 +98,7 @@ def _parser(source: SourceConfig) -> Parser:
     return parser
 
 
-def _context(night: Night, source: SourceConfig, door: Door) -> Context:
+def context_of(night: Night, source: SourceConfig, door: Door) -> Context:
     """What parsers may know. The machine's clock serves only to refuse dates that lie in everybody's future."""
     latest = max(night.horizon, datetime.now(UTC)) + _AHEAD
     return Context(
@@ -101,6 +110,7 @@ def _context(night: Night, source: SourceConfig, door: Door) -> Context:
         earliest=datetime.combine(_earliest(source), time(), UTC),
         latest=latest,
         file="",
+        look_up_service=look_up_service(source),
     )
 
 

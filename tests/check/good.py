@@ -40,7 +40,9 @@ def good(table: str) -> pl.DataFrame:
     """Rows of `table` that break no rule of it."""
     made: dict[str, list[dict[str, Any]]] = {
         "received_posts": [_PEOPLE | {"text": "hello @user, see http", "area": "T1", "area_evidence": "point"}],
-        "platform_ids": [{"post": HEX, "service": "reddit", "sealed_id": "c2VhbGVkLXNlYWxlZC1zZWFsZWQ="}],
+        "platform_ids": [
+            {"post": HEX, "service": "reddit", "sealed_id": "c2VhbGVkLXNlYWxlZC1zZWFsZWQ=", "synthetic": True}
+        ],
         "posts": [_PEOPLE | {"area": "T1", "area_confidence": 0.9, "area_evidence": "text", "language": "en"}],
         "labels": [_label()],
         "rumours": [{"status": "seen", "posts": 3, "voices": 2, "corrections": 1}],
@@ -57,6 +59,7 @@ def good(table: str) -> pl.DataFrame:
         "alerts": [_alert()],
         "clusters": [{"area": "T1", "quadrant": "none", "p_value": 0.4, "is_significant": False}],
         "sensitivity": [{"first_order": 0.2, "total": 0.3}],
+        "fetches": [{"number": 1, "request": "GET forum.example/posts (page)", "status": "200", "tries": 1}],
         "ledger": [{"step": "ingest", **_COUNTS}],
     }
     columns = set(TABLES[table].schema)

@@ -297,14 +297,15 @@ class PoliteWeb:
                 timeout=httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds),
                 trust_env=False,
                 follow_redirects=False,
-                cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),  # type: ignore[arg-type]
+                cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),
             )
         return self._clients[key]
 
     def _open(self, url: httpx.URL, headers: Mapping[str, str]) -> Frames:
         addresses = self.gate.addresses(url, schemes=("wss", "ws"))
         try:
-            return Frames.open(url, addresses, {**headers, "User-Agent": self.user_agent}, limits=self.limits)
+            headers = {**headers, "User-Agent": self.user_agent}
+            return Frames.open(url, addresses, headers=headers, seconds=self.limits.connect_seconds)
         except ServiceUnavailable as failed:
             raise _Passing(failed) from None
 

@@ -1,9 +1,10 @@
 """RSS and Atom feeds of local news and forums, each with its own marks.
 
 A feed is asked for with what it said last time (`ETag`, `Last-Modified`); not before its `ttl` is over, nor in its
-`skipHours` and `skipDays`, but once a day whatever it says. XML from outside is read with care: a feed that declares a document type or entities is
-refused before any parser sees it, in whatever encoding it hides them, and so is one of more than 5 MiB. The parser
-(feedparser) then gets UTF-8 without declarations, fetches nothing, and follows no reference.
+`skipHours` and `skipDays`, but once a day whatever it says. XML from outside is read with care: a feed that declares a
+document type or entities is refused before any parser sees it, in whatever encoding it hides them, and so is one of
+more than 5 MiB. The parser (feedparser) then gets UTF-8 without declarations, fetches nothing, and follows no
+reference.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import feedparser
@@ -90,7 +92,7 @@ class Feeds:
         """Entries of every feed that has changed. See `Connector.pages`."""
         marks = {feed: dict(mark) for feed, mark in (cursor or {}).get("feeds", {}).items()}
         reading = _Reading(call, {feed: mark for feed, mark in marks.items() if feed in call.options.feeds})
-        return each([lambda feed=feed: _read(reading, feed) for feed in call.options.feeds])
+        return each([partial(_read, reading, feed) for feed in call.options.feeds])
 
     def probe(self, call: Call) -> str:
         """Fetch and read the first feed."""
@@ -160,7 +162,7 @@ def entries(answer: Answer, feed: str) -> list[dict[str, str]]:
     parsed = feedparser.parse(
         content, response_headers={"content-type": "application/xml; charset=utf-8"}, resolve_relative_uris=False
     )
-    if not parsed.entries and not parsed.version:
+    if not parsed.entries and not parsed.get("version"):
         words = f"what {answer.url} answers is no RSS or Atom feed: correct the address"
         raise ServiceRefused(words, status=str(answer.status))
     return [_entry(entry, parsed.feed, feed) for entry in parsed.entries]

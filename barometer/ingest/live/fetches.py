@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,10 +63,10 @@ class FetchLog:
 def described(method: str, url: httpx.URL, names: Iterable[str]) -> str:
     """Method, host and path of a request, and the names of its parameters."""
     host = url.host if port_of(url) in _USUAL_PORTS else host_and_port(url)
-    path = url.raw_path.decode("ascii").partition("?")[0].replace("=", "%3D")
+    path = url.raw_path.decode("ascii").partition("?")[0].replace("=", "%3D").replace("&", "%26")
     given = ", ".join(dict.fromkeys(_plain(name) for name in (*url.params.keys(), *names)))
     return f"{method} {host}{path}" + (f" ({given})" if given else "")
 
 
 def _plain(name: str) -> str:
-    return name.replace("=", "").replace("?", "")
+    return re.sub(r"[?=&()\s]+", " ", name).strip()

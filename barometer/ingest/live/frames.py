@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import httpx
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus
@@ -17,9 +16,6 @@ from websockets.sync.client import connect as handshake
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable
 from barometer.ingest.live.address import connect, port_of
-
-if TYPE_CHECKING:
-    from barometer.ingest.live.client import Limits
 
 MOST_FRAME_BYTES = 4 * 1024 * 1024
 _TOO_BIG = 1009
@@ -36,15 +32,15 @@ class Frames:
     held: ExitStack
 
     @classmethod
-    def open(cls, url: httpx.URL, addresses: Sequence[str], headers: Mapping[str, str], *, limits: Limits) -> Frames:
-        """Connect to one of the addresses and shake hands with these headers. Raises `SourceFailed` in one of its kinds."""
+    def open(cls, url: httpx.URL, addresses: Sequence[str], *, headers: Mapping[str, str], seconds: float) -> Frames:
+        """Connect to one of the addresses and shake hands, each within `seconds`. Raises `SourceFailed`."""
         try:
-            plain = connect(addresses, port_of(url), timeout=limits.connect_seconds)
+            plain = connect(addresses, port_of(url), timeout=seconds)
         except OSError:
             raise ServiceUnavailable("cannot be reached; a later try may succeed", status="refused") from None
         held = ExitStack()
         try:
-            return cls(held.enter_context(_shaking_hands(url, plain, headers, limits)), held)
+            return cls(held.enter_context(_shaking_hands(url, plain, headers, seconds)), held)
         except InvalidStatus as refused:
             plain.close()
             raise _handshake_refused(refused.response.status_code) from None
@@ -72,7 +68,7 @@ class Frames:
 
 
 def _shaking_hands(
-    url: httpx.URL, plain: socket.socket, headers: Mapping[str, str], limits: Limits
+    url: httpx.URL, plain: socket.socket, headers: Mapping[str, str], seconds: float
 ) -> AbstractContextManager[ClientConnection]:
     is_encrypted = url.scheme == "wss"
     return handshake(
@@ -83,7 +79,7 @@ def _shaking_hands(
         proxy=None,
         user_agent_header=None,
         additional_headers=headers,
-        open_timeout=limits.connect_seconds,
+        open_timeout=seconds,
         close_timeout=_CLOSE_SECONDS,
         max_size=MOST_FRAME_BYTES,
         logger=_SILENT,

@@ -24,18 +24,28 @@ class Answered:
 
     gone: tuple[Gone, ...]
     bookmark: Cursor
+    is_asked: bool = True
+    """Whether the ids it was given were taken up; not while it is still at those of an earlier night."""
 
 
 @runtime_checkable
 class Lookup(Protocol):
     """Gives back what is still there, as records that the connector's parser reads. What is not given back is gone."""
 
-    platform: str
-    """Platform of the posts it knows."""
-    look_up_size: int
-    """Most ids in one request."""
-    look_ups_a_night: int
-    """Most requests of one re-check."""
+    @property
+    def platform(self) -> str:
+        """Platform of the posts it knows."""
+        ...
+
+    @property
+    def look_up_size(self) -> int:
+        """Most ids in one request."""
+        ...
+
+    @property
+    def look_ups_a_night(self) -> int:
+        """Most requests of one re-check."""
+        ...
 
     def look_up(self, call: Call, ids: Sequence[str]) -> Sequence[bytes]:
         """Records of those of `ids` that are there. Raises `SourceFailed`."""
@@ -54,10 +64,20 @@ class Lookup(Protocol):
 class SlowLookup(Protocol):
     """Says which are gone, perhaps on a later night; its bookmark is empty when nothing is under way."""
 
-    platform: str
-    """Platform of the posts it knows."""
-    look_up_size: int
-    look_ups_a_night: int
+    @property
+    def platform(self) -> str:
+        """Platform of the posts it knows."""
+        ...
+
+    @property
+    def look_up_size(self) -> int:
+        """Most ids of one job."""
+        ...
+
+    @property
+    def look_ups_a_night(self) -> int:
+        """Most jobs of one re-check."""
+        ...
 
     def find_gone(self, call: Call, ids: Sequence[str], bookmark: Cursor) -> Answered:
         """What is gone of `ids`, or of those it was asked for before. Raises `SourceFailed`."""

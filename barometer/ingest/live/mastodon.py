@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -141,7 +142,7 @@ class Mastodon:
         """New statuses of every timeline, then what the stream brings while we listen. See `Connector.pages`."""
         reading = _Reading(call, dict((cursor or {}).get("timelines", {})))
         names = reading.options.names
-        yield from each([*(lambda name=name: _walk(reading, name) for name in names), lambda: _listen(reading)])
+        yield from each([*(partial(_walk, reading, name) for name in names), partial(_listen, reading)])
 
     def probe(self, call: Call) -> str:
         """Ask each timeline for one status."""
@@ -171,13 +172,12 @@ def _walk(reading: _Reading, name: str) -> Iterator[Page]:
     """Pages of one timeline, oldest first, up to the horizon."""
     start = reading.marks.get(name)
     position = _a_little_before(start, reading) if start else _first_id(reading)
-    for _ in range(reading.options.pages_a_timeline):
+    remaining = reading.options.pages_a_timeline
+    while remaining:
         found, following = _ask(reading, name, {"limit": PAGE_SIZE, "min_id": position})
         known = [(status, raw) for status, raw in found if status.created_at <= until(reading.call)]
-        if known:
-            newest = max((status.id for status, _ in known), key=_order)
-            reading.marks[name] = max(reading.marks.get(name, newest), newest, key=_order)
-            reading.uris.update({status.id: status.uri for status, _ in known if status.uri})
+        # What is read again does not use up the night's pages, or a busy timeline would never get ahead.
+        remaining -= _take_note(reading, name, [status for status, _ in known])
         yield reading.page([raw for _, raw in known])
         if len(known) < len(found) or not found:
             return
@@ -186,8 +186,18 @@ def _walk(reading: _Reading, name: str) -> Iterator[Page]:
         position = following
 
 
+def _take_note(reading: _Reading, name: str, statuses: Sequence[_Status]) -> bool:
+    """Move the timeline's bookmark, and remember which status has which number; whether the bookmark moved."""
+    reading.uris.update({status.id: status.uri for status in statuses if status.uri})
+    before = reading.marks.get(name, "0")
+    newest = max([before, *(status.id for status in statuses)], key=_order)
+    if newest != "0":
+        reading.marks[name] = newest
+    return newest != before
+
+
 def _ask(reading: _Reading, name: str, params: Mapping[str, str | int]) -> tuple[list[_Found], str]:
-    """Statuses of a timeline, and the id to go on from. Raises `NotPermitted`, in words, where it is not shown to us."""
+    """Statuses of a timeline, and the id to go on from. Raises `NotPermitted`, in words, if it is closed."""
     address, choice = _address(reading.options, name)
     try:
         answer = reading.call.web.get(address, params={**choice, **params}, headers=reading.headers)
@@ -255,7 +265,7 @@ def _listen(reading: _Reading) -> Iterator[Page]:
     """What every timeline's stream brings, one timeline after the other, each for its share of the minutes."""
     names = reading.options.names
     seconds = 60 * reading.options.stream_minutes / len(names)
-    return each(lambda name=name: _stream(reading, name, seconds) for name in names if seconds)
+    return each(partial(_stream, reading, name, seconds) for name in names if seconds)
 
 
 def _stream(reading: _Reading, name: str, seconds: float) -> Iterator[Page]:

@@ -12,6 +12,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -130,7 +131,7 @@ class Reddit:
     def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
         """New things of every listing, each newest first. See `Connector.pages`."""
         reading = self._reading(call, cursor or {})
-        return each([lambda name=name: _walk(reading, name) for name in reading.options.listings])
+        return each([partial(_walk, reading, name) for name in reading.options.listings])
 
     def probe(self, call: Call) -> str:
         """Ask each listing for one thing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
@@ -15,7 +15,11 @@ from barometer.ingest.live.web import Answer
 Walk: TypeAlias = Callable[[], Iterator[Page]]
 """Starts reading one of the things."""
 
+Params: TypeAlias = Mapping[str, str | int]
+"""Parameters of a request."""
+
 _T = TypeVar("_T")
+_Reading = TypeVar("_Reading")
 
 
 def each(walks: Iterable[Walk]) -> Iterator[Page]:

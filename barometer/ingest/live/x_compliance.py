@@ -92,16 +92,27 @@ class XCompliance:
 
         See `lookups.SlowLookup`.
         """
-        waiting = bookmark.get("job")
-        job = self._job(call, str(waiting)) if waiting else self._begun(call, ids)
-        if job.status in ("failed", "expired"):
-            job = self._begun(call, ids)
-        job = self._worked(call, job)
+        waiting = self._waiting(call, bookmark)
+        if waiting is None and not ids:
+            return Answered((), {})
+        job = self._worked(call, waiting or self._begun(call, ids))
         if job.status in _AT_WORK:
-            return Answered((), {"job": job.id})
+            return Answered((), {"job": job.id}, is_asked=waiting is None)
         if job.status != "complete":
             raise ServiceRefused(f"X's compliance job ended as {job.status!r}: it is made anew at the next re-check")
-        return Answered(tuple(_results(call, job)), {})
+        return Answered(tuple(_results(call, job)), {}, is_asked=waiting is None)
+
+    def _waiting(self, call: Call, bookmark: Cursor) -> _Job | None:
+        """The job that an earlier re-check began, unless nothing will come of it any more."""
+        if not bookmark.get("job"):
+            return None
+        try:
+            job = self._job(call, str(bookmark["job"]))
+        except ServiceRefused as refusal:
+            if refusal.status not in ("404", "410"):
+                raise
+            return None
+        return job if job.status in (*_AT_WORK, "complete") else None
 
     def _begun(self, call: Call, ids: Sequence[str]) -> _Job:
         answer = call.web.post(

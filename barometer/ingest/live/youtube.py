@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from pydantic import Field, model_validator
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable, SourceFailed
 from barometer.ingest.live.connector import Call, Cursor, Options, Page, Secret
-from barometer.ingest.live.several import decoded, each, until
+from barometer.ingest.live.several import Params, decoded, each, until
 
 API = "https://www.googleapis.com/youtube/v3"
 PAGE_SIZE = 100
@@ -119,7 +120,7 @@ class _Reading:
         self.call.web.note(records=len(records), cursor=cursor)
         return Page(records, cursor)
 
-    def ask(self, resource: str, params: Mapping[str, str | int], *, units: int = 1) -> _Page:
+    def ask(self, resource: str, params: Params, *, units: int = 1) -> _Page:
         """One page of a resource. Raises `ServiceUnavailable` rather than exceed the quota."""
         if self.used + units > self.options.daily_units:
             words = f"{self.used} of {self.options.daily_units} units of today's quota are used: the rest is read when"
@@ -159,14 +160,10 @@ class YouTube:
     def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
         """New comments, and comments of threads of the last days again. See `Connector.pages`."""
         reading = self._reading(call, cursor or {})
-        yield from each(
-            [
-                lambda: _search(reading),
-                *(lambda one=one: _walk(reading, "videoId", one) for one in reading.options.videos),
-                *(lambda one=one: _walk(reading, "allThreadsRelatedToChannelId", one) for one in _channels(reading)),
-                lambda: each(lambda one=one: _walk(reading, "videoId", one) for one in list(reading.found)),
-            ]
-        )
+        videos = [partial(_walk, reading, "videoId", one) for one in reading.options.videos]
+        channels = [partial(_walk, reading, "allThreadsRelatedToChannelId", one) for one in reading.options.channels]
+        yield from each([partial(_search, reading), *videos, *channels])
+        yield from each([partial(_walk, reading, "videoId", one) for one in list(reading.found)])
 
     def probe(self, call: Call) -> str:
         """Ask for one comment of the first video or channel, or for YouTube's languages, for 1 unit."""
@@ -203,10 +200,6 @@ class YouTube:
         quota = cursor.get("quota", {})
         reading.used = int(quota.get("units", 0)) if quota.get("day") == reading.day else 0
         return reading
-
-
-def _channels(reading: _Reading) -> tuple[str, ...]:
-    return reading.options.channels
 
 
 def _first(options: YouTubeOptions) -> tuple[str, str]:
@@ -262,7 +255,13 @@ def _moved(place: Mapping[str, str], token: str | None, *, is_last: bool) -> dic
 
 
 def _threads(reading: _Reading, kind: str, one: str, token: str | None) -> _Page:
-    asked = {"part": "snippet,replies", kind: one, "order": "time", "textFormat": "plainText", "maxResults": PAGE_SIZE}
+    asked: Params = {
+        "part": "snippet,replies",
+        kind: one,
+        "order": "time",
+        "textFormat": "plainText",
+        "maxResults": PAGE_SIZE,
+    }
     return reading.ask("commentThreads", {**asked, **({"pageToken": token} if token else {})})
 
 
@@ -277,7 +276,7 @@ def _comments(reading: _Reading, thread: _Thread) -> list[bytes]:
 def _answers(reading: _Reading, parent: str) -> Iterator[bytes]:
     token: str | None = ""
     while token is not None:
-        asked = {"part": "snippet", "parentId": parent, "textFormat": "plainText", "maxResults": PAGE_SIZE}
+        asked: Params = {"part": "snippet", "parentId": parent, "textFormat": "plainText", "maxResults": PAGE_SIZE}
         page = reading.ask("comments", {**asked, **({"pageToken": token} if token else {})})
         yield from (bytes(raw) for raw in page.items)
         token = page.next_page_token
@@ -287,11 +286,11 @@ def _search(reading: _Reading) -> Iterator[Page]:
     """Look for videos of the last days, and forget those that were found too long ago."""
     now = until(reading.call)
     oldest = now - timedelta(days=reading.options.follow_days)
-    for video in [video for video, since in reading.found.items() if datetime.fromisoformat(since) < oldest]:
-        del reading.found[video]
-        reading.places.pop(video, None)
+    for old in [video for video, since in reading.found.items() if datetime.fromisoformat(since) < oldest]:
+        del reading.found[old]
+        reading.places.pop(old, None)
     for term in reading.options.search_terms:
-        asked = {"part": "id", "type": "video", "q": term, "order": "date", "maxResults": _MOST_FOUND}
+        asked: Params = {"part": "id", "type": "video", "q": term, "order": "date", "maxResults": _MOST_FOUND}
         page = reading.ask("search", {**asked, "publishedAfter": f"{oldest:%Y-%m-%dT%H:%M:%SZ}"}, units=SEARCH_UNITS)
         for raw in page.items:
             video = msgspec.json.decode(raw, type=_Found).id.video_id

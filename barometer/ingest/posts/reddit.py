@@ -1,4 +1,4 @@
-"""Things of Reddit as its API gives them (https://www.reddit.com/dev/api), one a line: posts (`t3`) and comments (`t1`).
+"""Things of Reddit as its API (https://www.reddit.com/dev/api) gives them, one a line: posts `t3` and comments `t1`.
 
 Other things (accounts, subreddits, "more" stubs) are out of scope. What stands as `[deleted]` or `[removed]`, or has
 lost its author, is taken back up to the night: Reddit has no other signal, and asks that deleted content go. Text is

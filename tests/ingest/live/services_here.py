@@ -26,7 +26,7 @@ from barometer.ingest.live.mastodon import Mastodon, MastodonOptions, id_at
 from barometer.ingest.live.odk import Odk, OdkOptions
 from barometer.ingest.live.open311 import Open311, Open311Options
 from barometer.ingest.live.reddit import Reddit, RedditOptions
-from barometer.ingest.live.web import Answer
+from barometer.ingest.live.web import Answer, Web
 from barometer.ingest.live.youtube import YouTube, YouTubeOptions
 from tests.ingest.live.form_servers import SECRET, Form, Submission, kobo_answering, limesurvey_answering, odk_answering
 from tests.ingest.live.stand_in import NOW, Asked, Reply
@@ -397,6 +397,8 @@ class DirectWeb:
 
     answer: Callable[[Asked], Reply]
     fails: Iterator[bool] = field(default_factory=lambda: iter(()))
+    stream: Web | None = None
+    """Whose WebSockets are used."""
 
     def get(
         self,
@@ -428,7 +430,9 @@ class DirectWeb:
         return self._asked("PUT", url, {}, headers, content)
 
     def frames(self, url: str, **values: Any) -> AbstractContextManager[Iterator[bytes]]:
-        raise ServiceUnavailable("no sockets here")
+        if self.stream is None:
+            raise ServiceUnavailable("no sockets here")
+        return self.stream.frames(url, **values)
 
     def note(self, *, records: int, cursor: Any) -> None:
         json.dumps(cursor)

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable, SourceFailed
 from barometer.ingest.live.client import Limits
 from barometer.ingest.live.connector import Call, Connector, Cursor, Page
-from tests.ingest.live.services_here import SECRET, SERVICES, DirectWeb, Here, Item, items, numbers
+from tests.ingest.live.services_here import SECRET, SERVICES, DirectWeb, Here, Item, YouTubeHere, items, numbers
 from tests.ingest.live.stand_in import NOW, Answering, Asked, Reply, StandIn, a_call, stand_in
 
-QUICK = Limits(connect_seconds=2, read_seconds=0.15, whole_seconds=2, tries=3)
+USUAL = Limits(connect_seconds=5, read_seconds=5, whole_seconds=5, tries=3)
+IMPATIENT = Limits(connect_seconds=5, read_seconds=0.4, whole_seconds=5, tries=3)
 
 
 @pytest.fixture(params=SERVICES, ids=lambda make: make.__name__)
@@ -34,7 +35,7 @@ def here(request: pytest.FixtureRequest) -> Here:
 
 
 def a_call_of(here: Here, server: StandIn, **values: Any) -> Call:
-    plain = {"limits": QUICK, "secrets": here.secrets}
+    plain: dict[str, Any] = {"limits": USUAL, "secrets": here.secrets}
     return a_call(server, options=here.options(server.url), **(plain | values))
 
 
@@ -107,15 +108,16 @@ PASSING = {
     "overloaded": Reply(503),
     "broken": Reply(500, "oops"),
     "cut off": Reply(body=b'[{"id": "1', cut_after=4),
-    "silent": Reply(body=b"[]", wait_seconds=0.4),
+    "silent": Reply(body=b"[]", wait_seconds=0.6),
 }
 
 
 class TestTrouble:
     @pytest.mark.parametrize("trouble", PASSING.values(), ids=PASSING)
     def test_that_passes_costs_nothing(self, here: Here, trouble: Reply) -> None:
+        limits = IMPATIENT if trouble.wait_seconds else USUAL
         with stand_in(_first(trouble, here.answer)) as server:
-            assert set(numbers(here, read(here, server))) == everything(here)
+            assert set(numbers(here, read(here, server, limits=limits))) == everything(here)
 
     @pytest.mark.parametrize(
         ("reply", "kind"),
@@ -133,14 +135,14 @@ class TestTrouble:
     )
     def test_that_stays_is_said_in_words_without_secrets(self, here: Here, reply: Reply, kind: type[Exception]) -> None:
         with stand_in(lambda asked: reply) as server:
-            try:
-                found = read(here, server)
-            except kind as failure:
-                assert SECRET not in str(failure) + repr(failure)
-                assert "\n" not in str(failure)
+            if reply.body == {"a": "surprise"} and isinstance(here, YouTubeHere):
+                # Google leaves empty fields out, so this is an empty page.
+                assert numbers(here, read(here, server)) == []
                 return
-        # An empty object is an empty page to services that leave empty fields out.
-        assert reply.body == {"a": "surprise"} and numbers(here, found) == []
+            with pytest.raises(kind) as failed:
+                read(here, server)
+        assert SECRET not in str(failed.value) + repr(failed.value)
+        assert "\n" not in str(failed.value)
 
     def test_half_way_keeps_what_came_and_goes_on_from_there(self, here: Here) -> None:
         whole = everything(here)
@@ -172,7 +174,7 @@ class TestSecrets:
     def test_that_are_wrong_are_said_to_be(self, here: Here) -> None:
         if not here.secrets:
             pytest.skip("the service has none")
-        wrong = {name: "another-value" for name in here.secrets}
+        wrong = dict.fromkeys(here.secrets, "another-value")
         with stand_in(here.answer) as server:
             call = a_call_of(here, server, secrets=wrong)
             with pytest.raises(NotPermitted):
@@ -184,7 +186,9 @@ class TestProbe:
         with stand_in(here.answer) as server:
             words = here.connector(server.url).probe(a_call_of(here, server))
             assert len(server.asked) <= 3
-        assert words and "\n" not in words and SECRET not in words
+        assert words
+        assert "\n" not in words
+        assert SECRET not in words
 
     @pytest.mark.parametrize("status", [401, 404, 503])
     def test_fails_as_reading_would(self, here: Here, status: int) -> None:
