@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from barometer.errors import ServiceRefused
 from barometer.ingest.live import kobo, limesurvey, odk
 from barometer.ingest.live.connector import Call, Connector
 from barometer.ingest.live.forms import Memory, same_origin
-from barometer.ingest.tables.submissions import KOBO, LIMESURVEY, ODK, Flavour
+from barometer.ingest.tables.submissions import KOBO, LIMESURVEY, ODK, Flavour, taken_back
 from tests.ingest.live.form_servers import (
     Desk,
     Form,
@@ -28,7 +29,7 @@ from tests.ingest.live.form_servers import (
     limesurvey_answering,
     odk_answering,
 )
-from tests.ingest.live.stand_in import Asked, Reply, StandIn, stand_in
+from tests.ingest.live.stand_in import NOW, Asked, Reply, StandIn, stand_in
 from tests.ingest.tables.desk import OpenDoor, a_context
 
 SERVICES: dict[str, tuple[Connector, Flavour]] = {
@@ -127,3 +128,58 @@ def test_only_the_server_itself_may_be_followed(link: str) -> None:
     with pytest.raises(ServiceRefused):
         same_origin(link, "https://kobo.example", "KoboToolbox")
     assert same_origin("https://kobo.example/next", "https://kobo.example/", "KoboToolbox")
+
+
+class TestWhatIsRemembered:
+    """The memory alone, without a server."""
+
+    def memory(self) -> Memory:
+        return Memory(a_context("reports", scale="1-5"), KOBO, None)
+
+    def submission(self, **values: Any) -> dict[str, Any]:
+        return {"_id": 1, "rater": "r", "area": "T1", "date": "2026-05-02", "rating": "4", **values}
+
+    def test_a_bookmark_brings_the_same_memory_back(self) -> None:
+        memory = self.memory()
+        memory.take([self.submission()], lambda _: "first")
+        cursor = memory.cursor(None)
+        call = Call(memory.context, kobo.KoboOptions(form="a"), web=None, secrets={}, started_at=NOW)  # type: ignore[arg-type]
+        assert Memory.of(call, KOBO, cursor).held == memory.held
+
+    def test_only_another_state_is_news(self) -> None:
+        memory = self.memory()
+        memory.take([self.submission()], lambda _: "first")
+        assert not memory.is_news("1", "first")
+        assert memory.is_news("1", "second")
+        assert memory.is_news("2", "first")
+
+    def test_every_change_is_a_later_edition(self) -> None:
+        memory = self.memory()
+        for state in ("first", "second", "second", "third"):
+            memory.take([self.submission()], lambda _, state=state: state)  # type: ignore[misc]
+        assert memory.held["1"].edition == 2
+
+    def test_an_edition_that_makes_the_same_record_takes_nothing_back(self) -> None:
+        memory = self.memory()
+        memory.take([self.submission()], lambda _: "first")
+        records = memory.take([self.submission(rating="2")], lambda _: "second")
+        assert len(records) == 1
+
+    def test_forgetting_what_is_there_takes_nothing_back(self) -> None:
+        memory = self.memory()
+        memory.take([self.submission()], lambda _: "first")
+        assert memory.forget(["1"]) == []
+        assert memory.forget([]) == [taken_back(*self.made())]
+        assert memory.held == {}
+
+    def made(self) -> tuple[str, datetime]:
+        return OpenDoor().pseudonym("record", "a_source:1"), datetime(2026, 5, 2, 11, tzinfo=UTC)
+
+    def test_of_a_repeated_group_each_record_is_remembered(self) -> None:
+        memory = Memory(a_context("reports", scale="1-5"), KOBO, "places")
+        places = [{"places/area": area, "places/rating": "3"} for area in ("T1", "T2", "T3")]
+        memory.take([{"_id": 1, "rater": "r", "date": "2026-05-02", "places": places}], lambda _: "first")
+        assert len(memory.held["1"].made) == 3
+        again = memory.take([{"_id": 1, "rater": "r", "date": "2026-05-02", "places": places[:1]}], lambda _: "second")
+        assert len(again) == 3
+        assert len(memory.held["1"].made) == 1
