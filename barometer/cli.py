@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from barometer.cli_forms import add_form_commands
 from barometer.cli_models import add_model_commands
 from barometer.cli_publish import add_publish_commands
 from barometer.cli_published import add_published_commands
@@ -43,6 +44,7 @@ add_model_commands(app, train_app)
 add_published_commands(app)
 add_publish_commands(app)
 add_serve_commands(app)
+add_form_commands(app)
 
 console = Console(stderr=True)
 

@@ -17,10 +17,12 @@ from barometer.ingest.live import night as live
 from barometer.ingest.live.opening import require_sound
 from barometer.ingest.live.services import look_up_service
 from barometer.ingest.source import Context, Door, Parser
-from barometer.ingest.tables.answers import Answers
+from barometer.ingest.tables.answers import Answers, SubmittedAnswers
 from barometer.ingest.tables.counts import CountsTable
+from barometer.ingest.tables.incidents import OPEN311, POLICE_UK
 from barometer.ingest.tables.observations import Observations
-from barometer.ingest.tables.reports import Reports
+from barometer.ingest.tables.reports import Reports, SubmittedReports
+from barometer.ingest.tables.submissions import FLAVOURS
 from barometer.ledger import Counts
 from barometer.night import Night
 
@@ -41,6 +43,10 @@ PARSERS: dict[tuple[str, str], Parser] = {
     **posts.PARSERS,
     **{(signal, form): parser for signal, parser in _TABLES.items() for form in ("csv", "parquet")},
     ("removals", "csv"): takedowns.PARSER,
+    **{("answers", one.service): SubmittedAnswers(one) for one in FLAVOURS},
+    ("counts", "open311"): OPEN311,
+    ("counts", "police_uk"): POLICE_UK,
+    **{("reports", one.service): SubmittedReports(one) for one in FLAVOURS},
 }
 """(signal, format) -> its parser."""
 

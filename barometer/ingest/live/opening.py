@@ -32,6 +32,7 @@ PARSER_OPTIONS = frozenset(
         "id_space",
         "languages",
         "places",
+        "only_approved",
         "platform",
         "scale",
         "series",

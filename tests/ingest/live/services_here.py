@@ -13,17 +13,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
 
 from barometer.errors import ServiceUnavailable
 from barometer.ingest.live.connector import Connector, Options, Page
 from barometer.ingest.live.feeds import FeedOptions, Feeds
+from barometer.ingest.live.kobo import Kobo, KoboOptions
+from barometer.ingest.live.limesurvey import LimeSurvey, LimeSurveyOptions
 from barometer.ingest.live.mastodon import Mastodon, MastodonOptions, id_at
+from barometer.ingest.live.odk import Odk, OdkOptions
+from barometer.ingest.live.open311 import Open311, Open311Options
 from barometer.ingest.live.reddit import Reddit, RedditOptions
 from barometer.ingest.live.web import Answer, Web
 from barometer.ingest.live.youtube import YouTube, YouTubeOptions
+from tests.ingest.live.form_servers import SECRET, Form, Submission, kobo_answering, limesurvey_answering, odk_answering
 from tests.ingest.live.stand_in import NOW, Asked, Reply
-
-SECRET = "s3cret-value-of-the-test"
 
 
 @dataclass(frozen=True)
@@ -266,7 +272,123 @@ class FeedsHere:
         return int(json.loads(record)["id"][1:])
 
 
-SERVICES: tuple[Callable[[], Here], ...] = (MastodonHere, RedditHere, YouTubeHere, FeedsHere)
+@dataclass
+class _FormHere:
+    """A practitioners' form; every item is a report."""
+
+    items: list[Item] = field(default_factory=list)
+    url: str = "https://service.example"
+    questions: tuple[str, ...] = ("rater", "area", "date", "rating", "scale", "number")
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        return {"user": "ops@testville.example", "password": SECRET}
+
+    @property
+    def form(self) -> Form:
+        report = {"rater": "r1", "area": "W1", "rating": "3", "scale": "1-5"}
+        return Form(
+            {item.number: Submission(item.number, {**report, "date": _time(item.at)}, item.at) for item in self.items}
+        )
+
+
+@dataclass
+class KoboHere(_FormHere):
+    """API v2, ten submissions a page."""
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        return {"token": SECRET}
+
+    def connector(self, url: str) -> Connector:
+        return Kobo()
+
+    def options(self, url: str) -> Options:
+        self.url = url
+        return KoboOptions(server=url, form="aForm1")
+
+    def answer(self, asked: Asked) -> Reply:
+        return kobo_answering(self.form, page=10, base=lambda: self.url, group="", questions=self.questions)(asked)
+
+    def number_of(self, record: bytes) -> int:
+        return int(json.loads(record)["_id"])
+
+
+@dataclass
+class OdkHere(_FormHere):
+    """OData, ten submissions a page."""
+
+    def connector(self, url: str) -> Connector:
+        return Odk()
+
+    def options(self, url: str) -> Options:
+        self.url = url
+        return OdkOptions(server=url, project=7, form="pulse one")
+
+    def answer(self, asked: Asked) -> Reply:
+        return odk_answering(self.form, page=10, base=lambda: self.url, questions=self.questions)(asked)
+
+    def number_of(self, record: bytes) -> int:
+        return int(json.loads(record)["__id"].removeprefix("uuid:"))
+
+
+@dataclass
+class LimeSurveyHere(_FormHere):
+    """RemoteControl 2."""
+
+    keys: list[str] = field(default_factory=list)
+
+    def connector(self, url: str) -> Connector:
+        return LimeSurvey()
+
+    def options(self, url: str) -> Options:
+        return LimeSurveyOptions(server=f"{url}/rc", survey=4711, timezone="UTC")
+
+    def answer(self, asked: Asked) -> Reply:
+        return limesurvey_answering(self.form, keys=self.keys, questions=self.questions)(asked)
+
+    def number_of(self, record: bytes) -> int:
+        return int(json.loads(record)["id"])
+
+
+@dataclass
+class Open311Here:
+    """Service requests, ten a page."""
+
+    items: list[Item] = field(default_factory=list)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def connector(self, url: str) -> Connector:
+        return Open311()
+
+    def options(self, url: str) -> Options:
+        return Open311Options(endpoint=url, page_size=10, begin_days=30)
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.path == "/services.json":
+            return Reply(body=[])
+        begin, end = asked.query["start_date"][0], asked.query["end_date"][0]
+        found = [item for item in self.items if begin <= _time(item.at) <= end]
+        first = (int(asked.query["page"][0]) - 1) * 10
+        page = found[first : first + 10]
+        return Reply(
+            body=[{"service_request_id": str(one.number), "requested_datetime": _time(one.at)} for one in page]
+        )
+
+    def number_of(self, record: bytes) -> int:
+        return int(json.loads(record)["service_request_id"])
+
+
+SERVICES: tuple[Callable[[], Here], ...] = (
+    MastodonHere,
+    RedditHere,
+    YouTubeHere,
+    FeedsHere,
+    KoboHere,
+    OdkHere,
+    LimeSurveyHere,
+    Open311Here,
+)
 
 
 @dataclass
@@ -286,8 +408,9 @@ class DirectWeb:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
     ) -> Answer:
-        query = {name: value if isinstance(value, list) else [str(value)] for name, value in (params or {}).items()}
-        return self._asked("GET", url, query, headers, b"")
+        given = {name: value if isinstance(value, list) else [str(value)] for name, value in (params or {}).items()}
+        url, _, query = url.partition("?")
+        return self._asked("GET", url, {**parse_qs(query), **given}, headers, b"")
 
     def post(
         self,
@@ -299,7 +422,8 @@ class DirectWeb:
         is_repeatable: bool = True,
         max_bytes: int | None = None,
     ) -> Answer:
-        body = "&".join(f"{name}={value}" for name, value in (data or {}).items()).encode()
+        form = "&".join(f"{name}={value}" for name, value in (data or {}).items())
+        body = form.encode() if json is None else msgspec.json.encode(json)
         return self._asked("POST", url, {}, headers, body)
 
     def put(self, url: str, *, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
