@@ -613,7 +613,7 @@ _FETCHES = Table(
         Column(
             "status",
             pl.String,
-            "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed, resting",
+            "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed, resting, unset",
         ),
         Column("tries", pl.Int64, "times it was sent", "count"),
         Column("records", pl.Int64, "records it brought", "records"),

@@ -10,7 +10,7 @@ from barometer.night import Night
 TABLE = "fetches"
 # Method, host, path and, in brackets, the names of parameters: where values could stand, none may.
 _REQUEST = r"^[A-Z]+ [^\s?=&]+(?: \([^()?=&]*\))?$"
-_STATUS = r"^(?:[1-5]\d\d|timeout|refused|truncated|too_large|unsafe_address|closed|resting)$"
+_STATUS = r"^(?:[1-5]\d\d|timeout|refused|truncated|too_large|unsafe_address|closed|resting|unset)$"
 _COUNTS = ("tries", "records", "bytes")
 
 

@@ -87,7 +87,7 @@ def _by_place() -> alt.Y:
     return alt.Y("title:N", sort=alt.SortField("place"), title=None, axis=axis)
 
 
-def _styled(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
+def _styled(chart: Any) -> dict[str, Any]:
     return _configured(chart.properties(width="container", height=alt.Step(_BAR_HEIGHT_PX)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -116,6 +117,27 @@ def connect(addresses: Iterable[str], port: int, *, timeout: float) -> socket.so
         except OSError as error:
             failure = error
     raise failure
+
+
+def tls() -> ssl.SSLContext:
+    """Certificates are always verified, by the known authorities or those an operator names in `SSL_CERT_FILE`."""
+    return httpx.create_ssl_context(trust_env=True)
+
+
+def is_distrust(error: BaseException | None) -> bool:
+    """Whether an error comes of a certificate that cannot be trusted."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def distrusted() -> NotPermitted:
+    """The service does not prove who it is."""
+    return NotPermitted(
+        "its certificate cannot be trusted, so nothing was sent: check the address; if the city has its own authority, "
+        "name its certificate in SSL_CERT_FILE",
+        status="refused",
+    )
 
 
 def pinned(url: httpx.URL, address: str) -> tuple[httpx.URL, dict[str, str], dict[str, Any]]:

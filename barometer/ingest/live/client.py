@@ -18,7 +18,7 @@ import msgspec
 import tenacity
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable, SourceFailed
-from barometer.ingest.live.address import Gate, host_and_port, pinned
+from barometer.ingest.live.address import Gate, distrusted, host_and_port, is_distrust, pinned, tls
 from barometer.ingest.live.budget import LONGEST_WAIT_SECONDS, Budget
 from barometer.ingest.live.fetches import Fetch, FetchLog, described
 from barometer.ingest.live.frames import Frames
@@ -35,7 +35,7 @@ WHOLE_ANSWER_SECONDS = 300.0
 """An answer that comes byte by byte is given up after this."""
 MOST_BYTES = 64 * 1024 * 1024
 MOST_REDIRECTS = 5
-_PIECE_BYTES = 65_536
+_MOST_ERROR_BYTES = 65_536
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 # What may go to another host after a redirect: nothing that could be a credential.
@@ -233,7 +233,9 @@ class PoliteWeb:
         for place, address in enumerate(addresses, start=1):
             try:
                 return self._send(request, address)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if is_distrust(error):
+                    raise distrusted() from None
                 if place == len(addresses):
                     raise _passing("cannot be reached", "refused") from None
         raise AssertionError("unreachable: there is at least one address")
@@ -278,7 +280,7 @@ class PoliteWeb:
         latest = self.budget.clock() + self.limits.whole_seconds
         inflate = _inflater(response.headers.get("content-encoding", ""), request.most_bytes)
         pieces, size = [], 0
-        for packed in response.iter_raw(_PIECE_BYTES):
+        for packed in response.iter_raw():
             if self.budget.clock() > latest:
                 raise _passing(f"took longer than {self.limits.whole_seconds:.0f} seconds to answer", "timeout")
             piece = inflate(packed, request.most_bytes - size)
@@ -295,6 +297,7 @@ class PoliteWeb:
         if key not in self._clients:
             self._clients[key] = httpx.Client(
                 timeout=httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds),
+                verify=tls(),
                 trust_env=False,
                 follow_redirects=False,
                 cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),
@@ -364,7 +367,7 @@ def _refuse(status: int, body: bytes) -> NoReturn:
 def _error_code(body: bytes) -> str:
     """The service's own name of an error, where its answer has one and it is a plain word."""
     try:
-        answer = msgspec.json.decode(body[:_PIECE_BYTES])
+        answer = msgspec.json.decode(body[:_MOST_ERROR_BYTES])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     code = answer.get("error") if isinstance(answer, dict) else None

@@ -14,7 +14,7 @@ import polars as pl
 from barometer.ingest.live.address import host_and_port, port_of
 from barometer.tables import TABLES
 
-SENT_STATUSES = ("timeout", "refused", "truncated", "too_large", "unsafe_address", "closed", "resting")
+SENT_STATUSES = ("timeout", "refused", "truncated", "too_large", "unsafe_address", "closed", "resting", "unset")
 """Instead of an HTTP status: what became of a request that got none, or whose answer was of no use."""
 _USUAL_PORTS = (80, 443)
 
@@ -47,6 +47,12 @@ class FetchLog:
         fetch = Fetch(number=self.after + len(self.rows) + 1, request=request)
         self.rows.append(fetch)
         return fetch
+
+    def failed_before(self, service: str, status: str) -> None:
+        """Enter that a service could not even be asked."""
+        if not self.rows:
+            row = Fetch(number=self.after + 1, request=f"ASK {service}", status=status or "refused")
+            self.rows.append(row)
 
     def note(self, records: int, cursor: Any) -> None:
         """Enter what the last request brought."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as handshake
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable
-from barometer.ingest.live.address import connect, port_of
+from barometer.ingest.live.address import connect, distrusted, is_distrust, port_of, tls
 
 MOST_FRAME_BYTES = 4 * 1024 * 1024
 _TOO_BIG = 1009
@@ -44,9 +43,11 @@ class Frames:
         except InvalidStatus as refused:
             plain.close()
             raise _handshake_refused(refused.response.status_code) from None
-        except (InvalidHandshake, ConnectionClosed, OSError, EOFError, ValueError):
+        except (InvalidHandshake, ConnectionClosed, OSError, EOFError, ValueError) as error:
             # ValueError: it redirects us, and a judged connection is not led elsewhere.
             plain.close()
+            if is_distrust(error):
+                raise distrusted() from None
             raise ServiceUnavailable("does not shake hands; a later try may succeed", status="closed") from None
 
     def messages(self, idle_seconds: float) -> Iterator[bytes]:
@@ -74,7 +75,7 @@ def _shaking_hands(
     return handshake(
         str(url),
         sock=plain,
-        ssl=ssl.create_default_context() if is_encrypted else None,
+        ssl=tls() if is_encrypted else None,
         server_hostname=url.host if is_encrypted else None,
         proxy=None,
         user_agent_header=None,

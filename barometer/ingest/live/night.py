@@ -68,6 +68,7 @@ def _take_in(
                 intake.add(batch, context.door)
     except SourceFailed as error:
         failure = named(source, error)
+        log.failed_before(source.service, error.status)
     at = {"night": night.night, "source": source.id}
     night.lake.replace("fetches", pl.concat([earlier, stamped(log.frame(), "fetches", at)]), partition=at)
     return failure

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,8 +118,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def stand_in(answer: Answering) -> Iterator[StandIn]:
-    """A server that gives `answer` to every request, on a free port of this machine."""
+def stand_in(answer: Answering, *, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
+    """A server that gives `answer` to every request, on a free port of this machine; with `tls` it is https."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -158,6 +159,8 @@ def stand_in(answer: Answering) -> Iterator[StandIn]:
             pass
 
     server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     running = StandIn(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -179,7 +182,7 @@ def _pieces(body: bytes, drip_seconds: float) -> Iterator[bytes]:
 
 
 @contextmanager
-def ws_stand_in(talk: Callable[[ServerConnection], None]) -> Iterator[StandIn]:
+def ws_stand_in(talk: Callable[[ServerConnection], None], *, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
     """A WebSocket server; `talk` gets each connection (its `request.path` has the query) and may send what it wants.
 
     The connection is closed properly when `talk` returns; `break_off(connection)` ends it as a crash would.
@@ -193,7 +196,7 @@ def ws_stand_in(talk: Callable[[ServerConnection], None]) -> Iterator[StandIn]:
         running.asked.append(Asked("WEBSOCKET", parts.path, parse_qs(parts.query), headers, b""))
         talk(connection)
 
-    with serve(handle, "127.0.0.1", 0, close_timeout=0.5) as server:
+    with serve(handle, "127.0.0.1", 0, close_timeout=0.5, ssl=tls) as server:
         running = StandIn(server.socket.getsockname()[1])
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

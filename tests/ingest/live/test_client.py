@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
 from barometer.errors import NotPermitted, ServiceRefused, ServiceUnavailable
 from barometer.ingest.live.address import Gate
+from barometer.ingest.live.budget import Budget
 from barometer.ingest.live.client import Limits, PoliteWeb
 from tests.ingest.live.stand_in import Asked, FakeClock, Reply, StandIn, a_budget, a_web, scripted, stand_in
 
@@ -96,6 +99,19 @@ class TestWhatPasses:
         with stand_in(scripted(Reply(wait_seconds=0.5))) as server, pytest.raises(ServiceUnavailable) as failed:
             a_web(server, limits=limits).get(server.url)
         assert failed.value.status == "timeout"
+
+    def test_an_answer_that_trickles_is_given_up(self) -> None:
+        limits = Limits(whole_seconds=0.2, tries=1)
+        budget = Budget(Path(mkdtemp(prefix="rates")))
+        slow = scripted(Reply(body=b"x" * 100, drip_seconds=0.05))
+        with stand_in(slow) as server, pytest.raises(ServiceUnavailable, match="took longer"):
+            a_web(server, limits=limits, budget=budget).get(server.url)
+
+    def test_a_packed_answer_that_is_cut_short_is_not_taken_for_whole(self) -> None:
+        packed = gzip.compress(b"x" * 100)[:-12]
+        reply = Reply(body=packed, headers={"Content-Encoding": "gzip"})
+        with stand_in(scripted(reply, Reply(body="whole"))) as server:
+            assert a_web(server).get(server.url).body == b"whole"
 
     def test_nobody_there_is_said(self) -> None:
         nobody = StandIn(9)

@@ -230,8 +230,13 @@ class TestOverASocket:
         assert set(fetches["request"]) == {f"GET {server.host}/posts (page, key)"}
 
     def test_a_missing_secret_is_named_with_the_way_to_set_it(self) -> None:
+        town = a_town(Served())
         with pytest.raises(NotPermitted, match="BAROMETER_SECRET_SERVED_FORUM_TOKEN"):
-            a_town(Served()).ingest()
+            town.ingest()
+        assert table(town.night(), "fetches").select("request", "status", "tries").rows() == [
+            ("ASK served_forum", "unset", 0)
+        ]
+        assert "BAROMETER_SECRET_SERVED_FORUM_TOKEN" in town.bookmark()["failure"]
 
     def test_a_wrong_secret_is_the_end_and_on_record(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BAROMETER_SECRET_SERVED_FORUM_TOKEN", "wrong-token")
