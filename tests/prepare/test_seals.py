@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barometer.errors import BadInput
+from barometer.prepare.names import NameMasker
+from barometer.prepare.privacy import CityDoor
 from barometer.prepare.seals import seal, unseal
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -35,3 +37,9 @@ def test_neither_another_key_nor_another_row_opens_it(key: bytes, post: str) -> 
 def test_what_is_no_seal_is_said_in_words(broken: str) -> None:
     with pytest.raises(BadInput, match="does not open"):
         unseal(KEY, POST, broken)
+
+
+def test_the_citys_door_seals_with_the_citys_key() -> None:
+    door = CityDoor(key=KEY, country="GB", names=NameMasker(places=(), is_english=lambda text: True))
+    assert door.seal(POST, "t1_abc") == seal(KEY, POST, "t1_abc")
+    assert door.unseal(POST, door.seal(POST, "t1_abc")) == "t1_abc"

@@ -37,8 +37,9 @@ from barometer.ledger import Counts
 from barometer.night import Night
 
 SUFFIX = "_recheck_"
+_KEPT_OF_A_PSEUDONYM = 8
 _NOT_BEGUN: dict[str, Any] = {"after": "", "slow": {}, "done": True}
-"""Bookmark before the first re-check: the pseudonym it went round to, what a slow service is at, whether all was asked.
+"""Bookmark before the first re-check: where on the round it stopped, what a slow service is at, whether all was asked.
 """
 
 
@@ -166,7 +167,7 @@ class _Asking:
         yield _batch(self._gone(known_gone, "deleted"), mark)
         self.held = self.held.join(pl.DataFrame({"post": known_gone}, {"post": pl.String}), on="post", how="anti")
         for few in self._round(look_up, mark).iter_slices(look_up.look_up_size):
-            yield _batch(self._part(look_up, few), {**mark, "after": few["post"][-1]})
+            yield _batch(self._part(look_up, few), {**mark, "after": _just_after(few)})
 
     def _round(self, look_up: AnyLookup, mark: Mapping[str, Any]) -> pl.DataFrame:
         """As much of what is held as may be asked about tonight, from where the last re-check stopped, and round."""
@@ -189,7 +190,7 @@ class _Asking:
         """What came back, parsed as ever, and a removal for each that did not or that no longer wants to be found."""
         ids = self._ids(few)
         records = look_up.look_up(self.call, ids)
-        self.call.web.note(records=len(records), cursor=None)
+        self.call.web.note(records=len(records), cursor={"after": _just_after(few)})
         returned = _names(look_up, records)
         self._require_sense(returned)
         part = self._parsed(records)
@@ -222,7 +223,7 @@ class _Asking:
         if few.is_empty() and not mark["slow"]:
             return
         answered = look_up.find_gone(self.call, self._ids(few), mark["slow"])
-        reached = few["post"][-1] if few.height and answered.is_asked else mark["after"]
+        reached = _just_after(few) if few.height and answered.is_asked else mark["after"]
         after = {**mark, "slow": answered.bookmark, "after": reached}
         held = set(self.held["post"])
         for reason in ("deleted", "account_deleted"):
@@ -236,6 +237,11 @@ class _Asking:
     def _gone(self, posts: Sequence[str], reason: RemovalReason) -> Part:
         at, where = self.context.horizon, self.context.position("gone")
         return Part(read=len(posts), removals=[Removal("post", post, at, reason, where) for post in posts])
+
+
+def _just_after(few: pl.DataFrame) -> str:
+    """A place behind the last of these posts. It is no pseudonym: those of removed posts must stand nowhere."""
+    return f"{few['post'][-1][:_KEPT_OF_A_PSEUDONYM]}g"
 
 
 def _names(look_up: Lookup, records: Sequence[bytes]) -> set[str]:

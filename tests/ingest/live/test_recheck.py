@@ -304,6 +304,8 @@ def test_a_service_that_has_nothing_left_is_believed_and_nothing_readable_is_lef
     files = [Path(folder) / name for folder, _, names in os.walk(town.lake.root) for name in names]
     assert files
     assert not any(b"t1_c" in file.read_bytes() for file in files)
+    left = "".join(str(town.rows(name).rows()) for name in ("cursors", "fetches", "platform_ids", "received_posts"))
+    assert not any(post(number) in left for number in range(1, 11))
 
 
 def test_a_service_that_is_away_is_said_to_be(town: Town) -> None:
