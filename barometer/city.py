@@ -94,6 +94,8 @@ class City:
     codes: pl.DataFrame
     postcodes: pl.DataFrame
     shapes: Mapping[str, Shapes]
+    # Languages of the published pages, the first one at the root of a release.
+    site_languages: tuple[str, ...] = ("en",)
 
     @cached_property
     def primary(self) -> str:
@@ -318,6 +320,7 @@ def _city(folder: Path, lender: Path | None, description: CityDescription, conte
         codes=sheets["codes"],
         postcodes=sheets["postcodes"],
         shapes=contents.shapes,
+        site_languages=description.site_languages,
     )
 
 

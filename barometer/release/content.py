@@ -10,12 +10,11 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
-from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.history import former_release
 from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
+from barometer.release.rumours import published_rumours
 from barometer.tables import TABLES
 
-SHOWN_TERMS = 6
 # Rows beside the estimates that speak of one value: its withholding takes them along.
 _OF_ONE_SERIES = ("indicator", "geography", "area")
 _OF_ONE_VALUE = ("indicator", "geography", "area", "period_start", "period_end")
@@ -64,7 +63,7 @@ def collect_content(night: Night) -> Content:
         indicators=indicators,
         estimates=_named(night, shown).sort(TABLES["estimates"].key),
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
-        rumours=_claims(_rows(night, "rumours"), minimum),
+        rumours=published_rumours(night, _rows(night, "rumours"), minimum=minimum),
         checks=checks,
         audits=_beside(night, "audits", shown),
         skill=_beside(night, "skill", shown),
@@ -140,15 +139,3 @@ def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:
     columns = [c for c in rows.columns if c != "night"]
     columns.insert(columns.index("area") + 1, "area_name")
     return named.with_columns(pl.col("area_name").fill_null(pl.lit(night.city.name))).select(columns)
-
-
-def _claims(rumours: pl.DataFrame, minimum: int) -> pl.DataFrame:
-    """Claims carried by enough people, as terms; no text, no voices to count back from, no single correction."""
-    heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
-    return heard.sort("voices", "rumour", descending=[True, False]).select(
-        pl.col("terms").list.head(SHOWN_TERMS),
-        "status",
-        pl.col("first_seen", "last_seen").dt.date(),
-        voices=pl.col("voices") // ROUNDING_BASE * ROUNDING_BASE,
-        is_contradicted=pl.col("corrections") > 0,
-    )

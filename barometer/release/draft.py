@@ -17,7 +17,7 @@ from barometer.release.content import Content, collect_content
 from barometer.release.files import write_files
 from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
 from barometer.release.package import data_package
-from barometer.release.site import render_page
+from barometer.release.site.build import write_site
 
 STEP = "release"
 PAGE = "index.html"
@@ -68,7 +68,7 @@ def _write(folder: Path, content: Content, night: Night) -> None:
     write_files(folder, content, night.city)
     package = data_package(folder, content, night)
     (folder / "datapackage.json").write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    (folder / PAGE).write_text(render_page(folder, content, night), "utf-8")
+    write_site(folder, content, night)
     write_manifest(folder, _manifest(folder, content, night))
 
 

@@ -1,0 +1,91 @@
+"""Rumours as they may be published: no text, no voices to count back from, no place with too few of them.
+
+What answers a rumour comes from the city's evidence library: what a person linked to it, else a claim that shares most of
+its words, which is said to be unconfirmed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from barometer.night import Night
+from barometer.release.disclosure import ROUNDING_BASE
+
+EVIDENCE_FOLDER = "evidence"
+SHOWN_TERMS = 6
+# A claim of the library is offered where it holds so many of a rumour's words, and so large a part of them.
+LEAST_SHARED_TERMS = 3
+LEAST_SHARED_PART = 0.5
+# Words are compared by their beginnings, so that endings do not matter.
+_STEM_LETTERS = 5
+_DAYS_A_WEEK = 7
+_LIBRARY = ("id", "claim", "title", "verdict", "source", "link", "published")
+_PLACES = {"rumour": pl.String(), "areas": pl.List(pl.String())}
+
+
+def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> pl.DataFrame:
+    """Rumours carried by `minimum` people or more, the one most people carry first.
+
+    Returns rumour, terms, status, status_by, first_seen, last_seen, voices (floored to the rounding base), week_voices
+    (people who passed it on in the last seven days, likewise), share_corrected (0-1, in tenths), is_contradicted, areas
+    (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a person linked).
+    """
+    heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
+    placed = heard.join(_places(night, heard["rumour"], minimum), on="rumour", how="left", maintain_order="left")
+    floor = lambda count: (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)  # noqa: E731
+    return placed.sort("voices", "rumour", descending=[True, False]).select(
+        "rumour",
+        pl.col("terms").list.head(SHOWN_TERMS),
+        "status",
+        "status_by",
+        pl.col("first_seen", "last_seen").dt.date(),
+        voices=floor(pl.col("voices")),
+        week_voices=floor(pl.col("spread_rate") * _DAYS_A_WEEK + 0.5),
+        share_corrected=pl.col("share_corrected").round(1),
+        is_contradicted=pl.col("corrections") > 0,
+        areas=pl.col("areas_right").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+        evidence="evidence",
+    )
+
+
+def _places(night: Night, shown: pl.Series, minimum: int) -> pl.DataFrame:
+    """Neighbourhoods in which `minimum` people or more carry each rumour that is shown: rumour, areas (codes, sorted)."""
+    tables = (night.lake.read("rumour_posts"), night.lake.read("posts"))
+    carried, posts = (table.filter(pl.col("night") <= night.night) for table in tables)
+    latest = carried.sort("night").group_by("post").agg(pl.col("rumour").last()).collect()
+    placed = posts.drop_nulls("area").select("post", "author", "area").collect()
+    voices = latest.filter(pl.col("rumour").is_in(shown.implode())).join(placed, on="post")
+    enough = voices.group_by("rumour", "area").agg(n=pl.col("author").n_unique()).filter(pl.col("n") >= minimum)
+    return enough.sort("area").group_by("rumour").agg(areas=pl.col("area")).cast(_PLACES)  # type: ignore[arg-type]
+
+
+def answers(rumour: dict[str, Any], library: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """What answers one row of `published_rumours`: rows of the library with `is_confirmed`, a person's links first."""
+    linked = [entry | {"is_confirmed": True} for entry in library if entry["id"] in set(rumour["evidence"])]
+    if linked:
+        return linked
+    words = {stem(term) for term in rumour["terms"]}
+    shared = {entry["id"]: len(words & _stems(f"{entry['claim']} {entry['title']}")) for entry in library}
+    least = max(LEAST_SHARED_TERMS, LEAST_SHARED_PART * len(words))
+    best = max(library, key=lambda entry: shared[entry["id"]], default=None)
+    return [best | {"is_confirmed": False}] if best and shared[best["id"]] >= least else []
+
+
+def stem(word: str) -> str:
+    """The beginning by which words are compared."""
+    return word.lower()[:_STEM_LETTERS]
+
+
+def _stems(text: str) -> set[str]:
+    letters = "".join(letter if letter.isalnum() else " " for letter in text)
+    return {stem(word) for word in letters.split()}
+
+
+def evidence_library(folder: Path) -> list[dict[str, str]]:
+    """Claims of the city's evidence library (`configs/cities/<id>/evidence/*.csv`), sorted by id."""
+    files = sorted((folder / EVIDENCE_FOLDER).glob("*.csv"))
+    rows = [row for path in files for row in pl.read_csv(path, infer_schema=False).to_dicts()]
+    return sorted(({name: row.get(name) or "" for name in _LIBRARY} for row in rows), key=lambda row: row["id"])

@@ -1,0 +1,90 @@
+"""`rumours.html`: which claims live, how far they spread, what answers them, and what trust did around them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from barometer.release import words
+from barometer.release.language import N_
+from barometer.release.rumours import answers
+from barometer.release.site.charts import STATE_COLOURS, life_chart
+from barometer.release.site.view import View, as_script_data
+
+FILE = "rumours.html"
+MOST_SHOWN = 20
+MOST_DRAWN = 12
+LABEL_TERMS = 3
+STATES = ("seen", "assessed", "answered", "faded")
+VERDICTS = {
+    "true": N_("true"),
+    "mostly_true": N_("mostly true"),
+    "unproven": N_("unproven"),
+    "misleading": N_("misleading"),
+    "false": N_("false"),
+}
+
+
+def render(view: View) -> str:
+    """The page, rumours that are still heard first."""
+    found = sorted(view.site.content.rumours.to_dicts(), key=_order)
+    rumours = [_rumour(row, view) for row in found]
+    return view.page(
+        "rumours.html.j2",
+        FILE,
+        rumours=rumours[:MOST_SHOWN],
+        more=max(len(rumours) - MOST_SHOWN, 0),
+        counts=[(view.language.say(words.RUMOUR_STATES[s]), sum(r["status"] == s for r in rumours)) for s in STATES],
+        effects=effects(view),
+        state_colours=STATE_COLOURS,
+        data=as_script_data({"chart": life_chart(), "lives": [_life(rumour) for rumour in rumours[:MOST_DRAWN]]}),
+    )
+
+
+def _order(row: dict[str, Any]) -> tuple[bool, bool, int, int]:
+    return row["status"] == "faded", row["status"] == "answered", -row["week_voices"], -row["voices"]
+
+
+def _rumour(row: dict[str, Any], view: View) -> dict[str, Any]:
+    language, names = view.language, view.site.areas
+    found = [
+        entry | {"verdict_words": language.say(VERDICTS[entry["verdict"]]) if entry["verdict"] in VERDICTS else ""}
+        for entry in answers(row, view.site.library)
+    ]
+    return row | {
+        "state": language.say(words.RUMOUR_STATES.get(row["status"], row["status"])),
+        "stages": [(language.say(words.RUMOUR_STATES[state]), state == row["status"]) for state in STATES],
+        "label": ", ".join(row["terms"][:LABEL_TERMS]),
+        "places": [(names[area], view.area_file(area)) for area in row["areas"] if area in names],
+        "answers": found,
+        "corrected": language.share(row["share_corrected"]) if row["share_corrected"] is not None else "",
+    }
+
+
+def _life(rumour: dict[str, Any]) -> dict[str, str]:
+    first: date = rumour["first_seen"]
+    return {
+        "label": rumour["label"],
+        "first": first.isoformat(),
+        "last": rumour["last_seen"].isoformat(),
+        "state": rumour["status"],
+        "state_name": rumour["state"],
+    }
+
+
+def effects(view: View) -> dict[str, Any]:
+    """Trust around rumours beside matched neighbourhoods (`content.rumour_effects`), as a table: columns and rows."""
+    table: pl.DataFrame | None = getattr(view.site.content, "rumour_effects", None)
+    if table is None or table.is_empty():
+        return {"columns": [], "rows": []}
+    return {"columns": table.columns, "rows": [[_cell(value, view) for value in row] for row in table.iter_rows()]}
+
+
+def _cell(value: Any, view: View) -> str:
+    if isinstance(value, float):
+        return view.language.number(value, 2)
+    if isinstance(value, date):
+        return view.language.day(value)
+    return "" if value is None else str(value)
