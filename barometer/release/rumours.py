@@ -6,6 +6,7 @@ its words, which is said to be unconfirmed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from barometer.release.disclosure import ROUNDING_BASE
 
 EVIDENCE_FOLDER = "evidence"
 SHOWN_TERMS = 6
-# A claim of the library is offered where it holds so many of a rumour's words, and so large a part of them.
-LEAST_SHARED_TERMS = 3
-LEAST_SHARED_PART = 0.5
+# A claim of the library is offered where it holds so many of a rumour's terms, and so many more than the next claim.
+LEAST_SHARED_TERMS = 2
+LEAST_LEAD_TERMS = 2
 # Words are compared by their beginnings, so that endings do not matter.
 _STEM_LETTERS = 5
 _DAYS_A_WEEK = 7
@@ -31,12 +32,15 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
 
     Returns rumour, terms, status, status_by, first_seen, last_seen, voices (floored to the rounding base), week_voices
     (people who passed it on in the last seven days, likewise), share_corrected (0-1, in tenths), is_contradicted, areas
-    (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a person linked).
+    (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a person linked), suggested (ids whose
+    words fit, confirmed by nobody).
     """
     heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
     placed = heard.join(_places(night, heard["rumour"], minimum), on="rumour", how="left", maintain_order="left")
+    library = evidence_library(night.city.folder)
     floor = lambda count: (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)  # noqa: E731
-    return placed.sort("voices", "rumour", descending=[True, False]).select(
+    ordered = placed.sort("voices", "rumour", descending=[True, False])
+    return ordered.select(
         "rumour",
         pl.col("terms").list.head(SHOWN_TERMS),
         "status",
@@ -48,6 +52,7 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
         is_contradicted=pl.col("corrections") > 0,
         areas=pl.col("areas_right").fill_null(pl.lit([], dtype=pl.List(pl.String))),
         evidence="evidence",
+        suggested=pl.Series([suggested(row, library) for row in ordered["terms"].to_list()], dtype=pl.List(pl.String)),
     )
 
 
@@ -62,16 +67,19 @@ def _places(night: Night, shown: pl.Series, minimum: int) -> pl.DataFrame:
     return enough.sort("area").group_by("rumour").agg(areas=pl.col("area")).cast(_PLACES)  # type: ignore[arg-type]
 
 
+def suggested(terms: Iterable[str], library: list[dict[str, str]]) -> list[str]:
+    """The id of the claim that clearly shares most of a rumour's terms; none where none does."""
+    words = {stem(term) for term in terms}
+    shared = sorted(((len(words & _stems(f"{e['claim']} {e['title']}")), e["id"]) for e in library), reverse=True)
+    (most, best), (second, _) = [*shared, (0, ""), (0, "")][:2]
+    return [best] if most >= LEAST_SHARED_TERMS and most - second >= LEAST_LEAD_TERMS else []
+
+
 def answers(rumour: dict[str, Any], library: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """What answers one row of `published_rumours`: rows of the library with `is_confirmed`, a person's links first."""
-    linked = [entry | {"is_confirmed": True} for entry in library if entry["id"] in set(rumour["evidence"])]
-    if linked:
-        return linked
-    words = {stem(term) for term in rumour["terms"]}
-    shared = {entry["id"]: len(words & _stems(f"{entry['claim']} {entry['title']}")) for entry in library}
-    least = max(LEAST_SHARED_TERMS, LEAST_SHARED_PART * len(words))
-    best = max(library, key=lambda entry: shared[entry["id"]], default=None)
-    return [best | {"is_confirmed": False}] if best and shared[best["id"]] >= least else []
+    """What answers one row of `published_rumours`: rows of the library with `is_confirmed`, where a person linked any."""
+    linked = set(rumour["evidence"])
+    ids = linked or set(rumour["suggested"])
+    return [entry | {"is_confirmed": bool(linked)} for entry in library if entry["id"] in ids]
 
 
 def stem(word: str) -> str:

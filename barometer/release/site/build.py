@@ -13,6 +13,7 @@ from barometer.night import Night
 from barometer.release.content import Content
 from barometer.release.language import Language, load_language
 from barometer.release.site import (
+    brief,
     compare,
     data_page,
     index_page,
@@ -38,7 +39,9 @@ def write_site(folder: Path, content: Content, night: Night) -> None:
     languages = site_languages(night)
     write_assets(folder, site)
     for language in languages:
-        for file, page in render_pages(View(site, language, languages)):
+        view = View(site, language, languages)
+        _path(folder / view.brief).write_bytes(brief.render(view))
+        for file, page in render_pages(view):
             _write(folder / file, page)
 
 
@@ -59,9 +62,7 @@ def write_assets(folder: Path, site: Site) -> None:
     """What pages share: style, scripts, figures, outline of the city."""
     city = site.night.city
     for source in sorted(ASSETS.iterdir()):
-        target = folder / "assets" / source.name
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, _path(folder / "assets" / source.name))
     _write(folder / "assets" / "vega.js", vega_bundle())
     _write(folder / "assets" / "city.svg", locator(city.boundaries(city.primary)))
     _write(folder / FIGURES_FILE, figures_script(site))
@@ -75,5 +76,9 @@ def vega_bundle() -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    _path(path).write_text(text, "utf-8")
+
+
+def _path(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    return path

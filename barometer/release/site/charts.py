@@ -34,11 +34,11 @@ def trend_chart(*, height: int = 280) -> dict[str, Any]:
     return _specification(alt.layer(*layers).add_params(*params), height)
 
 
-def _time_axis() -> alt.X:
+def _time_axis(name: str = "day") -> alt.X:
     axis = alt.Axis(
         format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap="greedy", labelSeparation=10
     )
-    return alt.X("day:T", title=None, scale=alt.Scale(padding=22), axis=axis)
+    return alt.X(f"{name}:T", title=None, scale=alt.Scale(padding=22), axis=axis)
 
 
 def _bars(base: alt.Chart) -> Any:
@@ -74,9 +74,7 @@ def life_chart() -> dict[str, Any]:
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
         color=alt.Color("state:N", scale=colours, legend=None),
     )
-    bars = base.mark_bar(height=12, aria=False).encode(x=_time_axis(), x2="last:T").transform_calculate(
-        day="datum.first"
-    )
+    bars = base.mark_bar(height=12, aria=False).encode(x=_time_axis("first"), x2="last:T")
     names = base.mark_text(align="left", dx=7, aria=False).encode(x="last:T", text="state_name:N")
     return _specification(alt.layer(bars, names), alt.Step(30))
 
@@ -89,9 +87,9 @@ def scores_chart() -> dict[str, Any]:
         alt.Chart(alt.NamedData(name="scores"))
         .mark_bar(aria=False)
         .encode(
-            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=340)),
             yOffset=alt.YOffset("kind:N", sort=["core", "extended"]),
-            x=alt.X("score:Q", title=None, scale=alt.Scale(domain=[0, 100])),
+            x=alt.X("score:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=5)),
             color=alt.Color("kind:N", scale=colours, legend=None),
         )
     )
@@ -99,6 +97,8 @@ def scores_chart() -> dict[str, Any]:
 
 
 def _specification(chart: Any, height: Any) -> dict[str, Any]:
-    styled = chart.properties(width="container", height=height).configure(font=_FONT, background="transparent")
+    fitted = alt.AutoSizeParams(type="fit-x" if isinstance(height, alt.Step) else "fit", contains="padding")
+    sized = chart.properties(width="container", height=height, autosize=fitted)
+    styled = sized.configure(font=_FONT, background="transparent")
     specification: dict[str, Any] = styled.configure_view(stroke=None).configure_axis(labelFontSize=13).to_dict()
     return specification

@@ -49,7 +49,8 @@ def render(view: View) -> str:
 
 
 def _named(score: dict[str, Any], view: View) -> dict[str, Any]:
-    return score | {"name": view.language.say(_TITLES[score["sub_index"] or score["index"]])}
+    title = _TITLES[score["sub_index"] or score["index"]]
+    return score | {"name": view.language.say(title)}
 
 
 def _highlights(scores: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -61,7 +61,10 @@ def _mover(row: dict[str, Any], view: View) -> Mover:
 
 def _verdict(row: dict[str, Any], view: View) -> tuple[str, str]:
     if not row["is_clear"]:
-        return "no", view.language.say("Not yet: chance alone could make a change of this size.")
+        return "no", view.language.say(
+            "Not yet: of %(number)s changes compared, chance alone makes a few as large as this.",
+            number=view.language.number(view.site.changes.height),
+        )
     if explained_by_method(row, view):
         return "careful", view.language.say("With care: most of it comes from how it was measured, not from new data.")
     return "yes", view.language.say("Yes, as far as figures go: chance alone would hardly make a change of this size.")

@@ -72,7 +72,7 @@ def _render(area: str, name: str, view: View, shared: _Shared) -> str:
         area=area,
         name=name,
         sentences=_sentences(area, view, shared),
-        dimensions=[(title, [_row(each, area, view) for each in members]) for title, members in shared.dimensions],
+        dimensions=[(title, *_rows(members, area, view)) for title, members in shared.dimensions],
         explanations=_explanations(area, view),
         rumours=[row for row in shared.rumours if area in row["areas"]],
         has_placed_rumours=any(row["areas"] for row in shared.rumours),
@@ -88,6 +88,16 @@ def _sentences(area: str, view: View, shared: _Shared) -> list[str]:
     return said or [view.language.say("No figure here changed by more than chance alone could explain.")]
 
 
+def _rows(members: list[Series], area: str, view: View) -> tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]:
+    """Rows of what has a figure here, and under each reason the titles of what has none."""
+    shown = [_row(each, area, view) for each in members if each.at(area).is_shown]
+    missing: dict[str, list[str]] = {}
+    for each in members:
+        if not each.at(area).is_shown:
+            missing.setdefault(view.reason(each.at(area)), []).append(view.title(each.indicator))
+    return shown, list(missing.items())
+
+
 def _row(series: Series, area: str, view: View) -> dict[str, Any]:
     """One indicator here: its newest figure, how it was made, and its periods."""
     figure, city, indicator = series.at(area), view.site.night.city.id, series.indicator
@@ -97,8 +107,7 @@ def _row(series: Series, area: str, view: View) -> dict[str, Any]:
         "unit": words.unit_in_words(indicator, view.language),
         "period": view.period(series.periods[series.latest]),
         "value": view.value(figure.value, indicator),
-        "interval": view.interval(figure, indicator) if figure.is_shown else "",
-        "reason": "" if figure.is_shown else view.reason(figure),
+        "interval": view.interval(figure, indicator),
         "n": view.people(figure.n, indicator),
         "voices": view.language.say(words.VOICES[indicator.signal]),
         "method": _short_method(figure, view),
@@ -121,7 +130,9 @@ def _beside_city(figure: Figure, city: Figure, view: View) -> str:
         return ""
     if figure.lower > city.value:
         return view.language.say("higher than the city")
-    return view.language.say("lower than the city" if figure.upper < city.value else "like the city, as far as known")
+    if figure.upper < city.value:
+        return view.language.say("lower than the city")
+    return view.language.say("like the city, as far as known")
 
 
 def _history(series: Series, area: str, view: View) -> list[tuple[str, str, str, str]]:

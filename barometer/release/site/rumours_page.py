@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from barometer.release import words
-from barometer.release.language import N_
 from barometer.release.rumours import answers
 from barometer.release.site.charts import STATE_COLOURS, life_chart
 from barometer.release.site.view import View, as_script_data
@@ -18,13 +17,6 @@ MOST_SHOWN = 20
 MOST_DRAWN = 12
 LABEL_TERMS = 3
 STATES = ("seen", "assessed", "answered", "faded")
-VERDICTS = {
-    "true": N_("true"),
-    "mostly_true": N_("mostly true"),
-    "unproven": N_("unproven"),
-    "misleading": N_("misleading"),
-    "false": N_("false"),
-}
 
 
 def render(view: View) -> str:
@@ -49,16 +41,12 @@ def _order(row: dict[str, Any]) -> tuple[bool, bool, int, int]:
 
 def _rumour(row: dict[str, Any], view: View) -> dict[str, Any]:
     language, names = view.language, view.site.areas
-    found = [
-        entry | {"verdict_words": language.say(VERDICTS[entry["verdict"]]) if entry["verdict"] in VERDICTS else ""}
-        for entry in answers(row, view.site.library)
-    ]
     return row | {
         "state": language.say(words.RUMOUR_STATES.get(row["status"], row["status"])),
         "stages": [(language.say(words.RUMOUR_STATES[state]), state == row["status"]) for state in STATES],
         "label": ", ".join(row["terms"][:LABEL_TERMS]),
         "places": [(names[area], view.area_file(area)) for area in row["areas"] if area in names],
-        "answers": found,
+        "answers": answers(row, view.site.library),
         "corrected": language.share(row["share_corrected"]) if row["share_corrected"] is not None else "",
     }
 

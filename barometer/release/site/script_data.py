@@ -32,7 +32,7 @@ SENTENCES = {
     "model": N_("model"),
     "higher": N_("%(place)s is higher, by %(size)s"),
     "same": N_("cannot be told apart"),
-    "incomparable": N_("cannot be compared: a figure is missing"),
+    "lacking": N_("Left out, because one of the two has no figure: %(titles)s."),
     "percentagePoints": N_("%(size)s percentage points"),
     "compared": N_(
         "Of %(all)s figures that both have, %(apart)s can be told apart. The others may be equal: do not rank by them."

@@ -36,6 +36,14 @@ PAGES = {
 }
 AREAS = "neighbourhoods"
 BRIEF = "brief.pdf"
+# Of the city's evidence library.
+VERDICTS = {
+    "true": N_("true"),
+    "mostly_true": N_("mostly true"),
+    "unproven": N_("unproven"),
+    "misleading": N_("misleading"),
+    "false": N_("false"),
+}
 _NOT_IN_A_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -189,7 +197,7 @@ def environment(language: Language) -> Environment:
     )
     made.filters["day"] = language.day
     made.filters["sentence_case"] = words.sentence_case
-    made.globals["drawings"] = drawings
+    made.globals |= {"drawings": drawings, "verdicts": VERDICTS}
     return made
 
 

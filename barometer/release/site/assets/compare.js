@@ -52,8 +52,11 @@
     return made;
   }
 
+  function isBoth(row) {
+    return row.a.value !== null && row.b.value !== null;
+  }
+
   function verdict(row, apart) {
-    if (row.a.value === null || row.b.value === null) return say("incomparable");
     if (!apart.has(row.id)) return say("same");
     const higher = row.a.value > row.b.value ? "a" : "b";
     return say("higher", { place: headOf(higher), size: difference(row.a.value - row.b.value, figures.indicators[row.id]) });
@@ -78,10 +81,13 @@
       name.colSpan = 4;
       name.scope = "rowgroup";
       heading.append(name);
-      body.append(heading, ...ids.map((id) => line(rows.get(id), apart)));
-      table.append(body);
+      const shown = ids.filter((id) => isBoth(rows.get(id)));
+      body.append(heading, ...shown.map((id) => line(rows.get(id), apart)));
+      if (shown.length) table.append(body);
     });
-    const both = [...rows.values()].filter((row) => row.a.value !== null && row.b.value !== null).length;
+    const both = [...rows.values()].filter(isBoth).length;
+    const lacking = [...rows.values()].filter((row) => !isBoth(row)).map((row) => words.indicators[row.id].title);
+    byId("lacking").textContent = lacking.length ? say("lacking", { titles: lacking.join("; ") }) : "";
     const [a, b] = SIDES.map(sideOf);
     byId("compared").textContent = a.area === b.area && a.back === b.back ? say("identical") : say("compared", { all: number(both), apart: number(apart.size) });
   }
