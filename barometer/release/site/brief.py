@@ -15,7 +15,8 @@ from barometer.release.site.map_page import legend
 from barometer.release.site.movers import most_changed
 from barometer.release.site.overview import alert_in_words, alerts, alive_rumours, first_steps
 from barometer.release.site.view import View
-from barometer.release.summary import summarise
+from barometer.release.summary import HEADLINE_DIMENSIONS, summarise
+from barometer.release.words import unit_in_words
 
 TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
 # Tagged, with a title, a language and words for every picture.
@@ -23,6 +24,7 @@ STANDARD = "ua-1"
 MOST_SENTENCES = 4
 MOST_RUMOURS = 4
 MOST_ALERTS = 2
+MOST_FIGURES = 14
 
 
 def render(view: View) -> bytes:
@@ -65,6 +67,7 @@ def brief(view: View) -> dict[str, Any]:
         ],
         "first": first_steps(view, summary, movers, rumours),
         "rumours": [_rumour(row, view) for row in rumours[:MOST_RUMOURS]],
+        "figures": city_figures(view)[:MOST_FIGURES],
         "sureness": summary.sureness,
         "icc": _icc(view),
         "map": map_svg(series, view),
@@ -102,6 +105,7 @@ def labels(view: View) -> dict[str, str]:
         "rumours": say("Which claims are going round"),
         "no_rumours": say("No claim is going round that enough people carry to be shown."),
         "nothing_changed": say("There is no earlier period to compare with yet."),
+        "figures": say("More figures for the whole city"),
         "sure": say("How sure are we"),
         "icc": say("Beside trust: the Intercultural Cities Index"),
         "from": say("Where these figures come from"),
@@ -142,6 +146,19 @@ def _rumour(row: dict[str, Any], view: View) -> list[str]:
         else say("What may answer it (found by matching words, confirmed by nobody):")
     )
     return [", ".join(row["terms"]), heard, f"{lead} {'; '.join(found)}"]
+
+
+def city_figures(view: View) -> list[list[str]]:
+    """Title, value and interval of the whole city's newest figures of trust, in the order of indicators.yaml."""
+    city, found = view.site.night.city.id, []
+    for series in view.site.series.values():
+        figure = series.at(city)
+        if figure.is_shown and series.indicator.dimension in HEADLINE_DIMENSIONS:
+            indicator = series.indicator
+            unit = unit_in_words(indicator, view.language)
+            value = f"{view.value(figure.value, indicator)} {unit}".strip()
+            found.append([view.title(indicator), value, view.interval(figure, indicator)])
+    return found
 
 
 def _icc(view: View) -> str:

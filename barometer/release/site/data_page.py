@@ -6,7 +6,7 @@ from typing import Any
 
 from barometer.release.language import N_
 from barometer.release.site.methods import versions
-from barometer.release.site.view import View
+from barometer.release.site.view import BRIEF, View
 
 FILE = "data.html"
 TITLES = {
@@ -80,6 +80,7 @@ def downloads(view: View) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
+            "path": view.brief if name == BRIEF else name,
             "title": view.language.say(TITLES[name]) if name in TITLES else name,
             "size": size_in_words(offered[name], view) if name in offered else "",
         }
