@@ -173,12 +173,11 @@ class IccIndicator(IccScore):
     sub_indices: tuple[IccScore, ...] = ()
 
 
-class IccIndex(_Strict):
-    """`icc_index.yaml`: a city's own entries of the Intercultural Cities Index."""
+class IccYear(_Strict):
+    """One year's scores of the Intercultural Cities Index."""
 
     year: int | None = Field(ge=2008, le=2100)
     source: str | None
-    is_synthetic: bool
     indices: tuple[IccIndicator, ...]
 
     @property
@@ -188,7 +187,7 @@ class IccIndex(_Strict):
         return any(score.core is not None or score.extended is not None for score in scores)
 
     @model_validator(mode="after")
-    def _is_complete(self) -> IccIndex:
+    def _is_complete(self) -> IccYear:
         ids = [index.id for index in self.indices]
         if sorted(ids) != sorted(ICC_INDICES):
             wrong = sorted(set(ids) - set(ICC_INDICES)) or sorted({name for name in ids if ids.count(name) > 1})
@@ -199,6 +198,30 @@ class IccIndex(_Strict):
             raise ValueError(f"intercultural_lens must have the sub_indices {', '.join(ICC_LENS)}")
         if self.is_filled_in and (self.year is None or not self.source):
             raise ValueError("scores are entered, so year and source must say from when and where they are")
+        return self
+
+
+class IccIndex(IccYear):
+    """`icc_index.yaml`: a city's own entries of the Intercultural Cities Index, the newest year's and earlier ones."""
+
+    is_synthetic: bool
+    foreign_born_percent: float | None = Field(
+        default=None, ge=0, le=100, description="residents born abroad; the programme compares cities by it"
+    )
+    earlier: tuple[IccYear, ...] = ()
+
+    @property
+    def years(self) -> tuple[IccYear, ...]:
+        """Every year with scores, oldest first."""
+        return tuple(sorted((y for y in (*self.earlier, self) if y.is_filled_in), key=lambda entry: entry.year or 0))
+
+    @model_validator(mode="after")
+    def _has_each_year_once(self) -> IccIndex:
+        years = [entry.year for entry in self.years]
+        if len(set(years)) < len(years):
+            raise ValueError("has scores of one year twice: keep one of them")
+        if self.earlier and (self.year is None or any((entry.year or 0) >= self.year for entry in self.earlier)):
+            raise ValueError("the newest year's scores stand first, older years' under `earlier`")
         return self
 
 
