@@ -12,6 +12,7 @@ from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
 from barometer.release.history import former_release
 from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
+from barometer.release.rumour_effects import rumour_effects
 from barometer.release.rumours import published_rumours
 from barometer.tables import TABLES
 
@@ -29,6 +30,7 @@ class Content:
     estimates: pl.DataFrame
     coverage: pl.DataFrame
     rumours: pl.DataFrame
+    rumour_effects: pl.DataFrame
     checks: pl.DataFrame
     audits: pl.DataFrame
     skill: pl.DataFrame
@@ -64,6 +66,7 @@ def collect_content(night: Night) -> Content:
         estimates=_named(night, shown).sort(TABLES["estimates"].key),
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
         rumours=published_rumours(night, _rows(night, "rumours"), minimum=minimum),
+        rumour_effects=_effects(night, shown, indicators, minimum),
         checks=checks,
         audits=_beside(night, "audits", shown),
         skill=_beside(night, "skill", shown),
@@ -72,6 +75,15 @@ def collect_content(night: Night) -> Content:
         sensitivity=_beside(night, "sensitivity", shown),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
+    )
+
+
+def _effects(night: Night, shown: pl.DataFrame, indicators: Indicators, minimum: int) -> pl.DataFrame:
+    """Trust before and after each rumour that is shown, from published figures alone."""
+    rumours = _rows(night, "rumours").filter(pl.col("voices") >= minimum, pl.col("terms").list.len() > 0)
+    surveyed = [i.id for i in indicators.of_signal("answers") if not i.withheld]
+    return rumour_effects(
+        rumours, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from barometer.release.charts import AREA_COLOUR, CITY_COLOUR, TEXT_COLOUR
+from barometer.release.site.charts import AREA_COLOUR, CITY_COLOUR, TEXT_COLOUR
 
 _SCORE = alt.Scale(domain=[0, 100])
 _AXIS = alt.Axis(values=[0, 20, 40, 60, 80, 100])

@@ -14,6 +14,7 @@ import polars as pl
 
 from barometer.night import Night
 from barometer.release.disclosure import ROUNDING_BASE
+from barometer.release.rumour_places import rumour_places
 
 EVIDENCE_FOLDER = "evidence"
 SHOWN_TERMS = 6
@@ -24,7 +25,6 @@ LEAST_LEAD_TERMS = 2
 _STEM_LETTERS = 5
 _DAYS_A_WEEK = 7
 _LIBRARY = ("id", "claim", "title", "verdict", "source", "link", "published")
-_PLACES = {"rumour": pl.String(), "areas": pl.List(pl.String())}
 
 
 def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> pl.DataFrame:
@@ -36,7 +36,7 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
     words fit, confirmed by nobody).
     """
     heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
-    placed = heard.join(_places(night, heard["rumour"], minimum), on="rumour", how="left", maintain_order="left")
+    placed = heard.join(_places(night, minimum), on="rumour", how="left", maintain_order="left")
     library = evidence_library(night.city.folder)
     floor = lambda count: (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)  # noqa: E731
     ordered = placed.sort("voices", "rumour", descending=[True, False])
@@ -56,15 +56,9 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
     )
 
 
-def _places(night: Night, shown: pl.Series, minimum: int) -> pl.DataFrame:
-    """Neighbourhoods in which `minimum` people or more carry each rumour that is shown: rumour, areas (codes, sorted)."""
-    tables = (night.lake.read("rumour_posts"), night.lake.read("posts"))
-    carried, posts = (table.filter(pl.col("night") <= night.night) for table in tables)
-    latest = carried.sort("night").group_by("post").agg(pl.col("rumour").last()).collect()
-    placed = posts.drop_nulls("area").select("post", "author", "area").collect()
-    voices = latest.filter(pl.col("rumour").is_in(shown.implode())).join(placed, on="post")
-    enough = voices.group_by("rumour", "area").agg(n=pl.col("author").n_unique()).filter(pl.col("n") >= minimum)
-    return enough.sort("area").group_by("rumour").agg(areas=pl.col("area")).cast(_PLACES)  # type: ignore[arg-type]
+def _places(night: Night, minimum: int) -> pl.DataFrame:
+    """Neighbourhoods where each rumour is heard enough to say so: rumour, areas (codes, sorted)."""
+    return rumour_places(night, minimum=minimum).group_by("rumour").agg(areas=pl.col("area").sort())
 
 
 def suggested(terms: Iterable[str], library: list[dict[str, str]]) -> list[str]:

@@ -13,7 +13,8 @@ import altair as alt
 # Okabe and Ito (2008): told apart in every common form of colour blindness, on white and on near black.
 FIRST_COLOUR, SECOND_COLOUR, CITY_COLOUR = "#0072b2", "#d55e00", "#7f868c"
 STATE_COLOURS = {"seen": "#d55e00", "assessed": "#e69f00", "answered": "#009e73", "faded": "#7f868c"}
-CORE_COLOUR, EXTENDED_COLOUR = "#8a5aa8", "#56b4e9"
+# Of the Index's charts. The script puts the page's own colours in place of text and city colours where it is dark.
+AREA_COLOUR, TEXT_COLOUR = FIRST_COLOUR, "#1f2933"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
 _WHO = ("first", "second", "city")
 
@@ -77,23 +78,6 @@ def life_chart() -> dict[str, Any]:
     bars = base.mark_bar(height=12, aria=False).encode(x=_time_axis("first"), x2="last:T")
     names = base.mark_text(align="left", dx=7, aria=False).encode(x="last:T", text="state_name:N")
     return _specification(alt.layer(bars, names), alt.Step(30))
-
-
-@cache
-def scores_chart() -> dict[str, Any]:
-    """Data set `scores`: name, kind (core or extended), score (0-100). Two bars an index, in the order given."""
-    colours = alt.Scale(domain=["core", "extended"], range=[CORE_COLOUR, EXTENDED_COLOUR])
-    chart = (
-        alt.Chart(alt.NamedData(name="scores"))
-        .mark_bar(aria=False)
-        .encode(
-            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=340)),
-            yOffset=alt.YOffset("kind:N", sort=["core", "extended"]),
-            x=alt.X("score:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=5)),
-            color=alt.Color("kind:N", scale=colours, legend=None),
-        )
-    )
-    return _specification(chart, alt.Step(13))
 
 
 def _specification(chart: Any, height: Any) -> dict[str, Any]:

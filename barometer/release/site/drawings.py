@@ -63,7 +63,8 @@ def interval(value: float, lower: float, upper: float, *, city: float | None, en
 def bar(share: float, name: str = "") -> Markup:
     """A share (0-1) as a bar."""
     width = max(min(share, 1.0), 0.0) * BAR_WIDTH
-    return _svg(f"bar {name}".strip(), BAR_WIDTH, BAR_HEIGHT, [f'<rect width="{width:.1f}" height="{BAR_HEIGHT}"/>'])
+    filled = f'<rect width="{width:.1f}" height="{BAR_HEIGHT}"/>'
+    return _svg(f"bar {name}".strip(), BAR_WIDTH, BAR_HEIGHT, [filled], fit="none")
 
 
 def _scale(start: float, end: float, low: float, high: float) -> Any:
@@ -77,9 +78,10 @@ def _scale(start: float, end: float, low: float, high: float) -> Any:
     return place
 
 
-def _svg(name: str, width: int, height: int, parts: Iterable[str]) -> Markup:
+def _svg(name: str, width: int, height: int, parts: Iterable[str], *, fit: str = "xMidYMid") -> Markup:
     body = "".join(parts)
-    opening = f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    opening = f'<svg class="{name}" {size} preserveAspectRatio="{fit}" aria-hidden="true">'
     return Markup(f"{opening}{body}</svg>")  # noqa: S704 (numbers and our own names only)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import polars as pl
-
 from barometer.release import words
 from barometer.release.rumours import answers
 from barometer.release.site.charts import STATE_COLOURS, life_chart
+from barometer.release.site.neighbourhood import signed
 from barometer.release.site.view import View, as_script_data
 
 FILE = "rumours.html"
 MOST_SHOWN = 20
 MOST_DRAWN = 12
 LABEL_TERMS = 3
+MOST_EFFECTS = 12
 STATES = ("seen", "assessed", "answered", "faded")
 
 
@@ -31,7 +31,9 @@ def render(view: View) -> str:
         counts=[(view.language.say(words.RUMOUR_STATES[s]), sum(r["status"] == s for r in rumours)) for s in STATES],
         effects=effects(view),
         state_colours=STATE_COLOURS,
-        data=as_script_data({"chart": life_chart(), "lives": [_life(rumour) for rumour in rumours[:MOST_DRAWN]]}),
+        data=as_script_data(
+            {"charts": {"lives": life_chart()}, "lives": [_life(rumour) for rumour in rumours[:MOST_DRAWN]]}
+        ),
     )
 
 
@@ -62,17 +64,23 @@ def _life(rumour: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def effects(view: View) -> dict[str, Any]:
-    """Trust around rumours beside matched neighbourhoods (`content.rumour_effects`), as a table: columns and rows."""
-    table: pl.DataFrame | None = getattr(view.site.content, "rumour_effects", None)
-    if table is None or table.is_empty():
-        return {"columns": [], "rows": []}
-    return {"columns": table.columns, "rows": [[_cell(value, view) for value in row] for row in table.iter_rows()]}
+def effects(view: View) -> list[dict[str, Any]]:
+    """Trust around rumours beside matched neighbourhoods, those beyond chance first; see `rumour_effects`."""
+    labels = {row["rumour"]: ", ".join(row["terms"][:LABEL_TERMS]) for row in view.site.content.rumours.to_dicts()}
+    table = view.site.content.rumour_effects.sort("p", "rumour", "indicator")
+    return [_effect(row, labels, view) for row in table.head(MOST_EFFECTS).iter_rows(named=True)]
 
 
-def _cell(value: Any, view: View) -> str:
-    if isinstance(value, float):
-        return view.language.number(value, 2)
-    if isinstance(value, date):
-        return view.language.day(value)
-    return "" if value is None else str(value)
+def _effect(row: dict[str, Any], labels: dict[str, str], view: View) -> dict[str, Any]:
+    series = view.site.series[row["indicator"]]
+    ends = (signed(row[name], series, view) for name in ("lower", "upper"))
+    return {
+        "label": labels.get(row["rumour"], row["rumour"]),
+        "title": view.title(series.indicator),
+        "exposed": view.language.number(row["exposed"]),
+        "change": signed(row["change"], series, view),
+        "elsewhere": signed(row["change_elsewhere"], series, view),
+        "difference": signed(row["difference"], series, view),
+        "interval": words.between(*ends, view.language),
+        "is_beyond_chance": row["is_beyond_chance"],
+    }

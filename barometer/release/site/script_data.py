@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from barometer.release import words
-from barometer.release.language import N_
+from barometer.release.language import N_, Language
 from barometer.release.site.figures import OF_PEOPLE, Figure, Series
 from barometer.release.site.view import Site, View
 from barometer.release.words import unit_in_words
@@ -84,15 +84,16 @@ def _packed(figure: Figure) -> list[Any]:
     return [] if reason is None else [reason, figure.n]
 
 
+def conventions(language: Language) -> dict[str, str]:
+    """How a language writes numbers."""
+    decimal, group = language.separators
+    return {"language": language.tag, "decimal": decimal, "group": group, "percent": language.per_cent}
+
+
 def script_words(view: View) -> dict[str, Any]:
     """Words and conventions of a page's language for its script."""
     language = view.language
-    decimal, group = language.separators
-    return {
-        "language": language.tag,
-        "decimal": decimal,
-        "group": group,
-        "percent": language.per_cent,
+    return conventions(language) | {
         "say": {name: language.catalogue.gettext(message) for name, message in SENTENCES.items()},
         "methods": {name: language.say(text) for name, text in words.METHODS.items()},
         "reasons": {name: language.say(text) for name, text in words.REASONS.items()},

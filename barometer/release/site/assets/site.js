@@ -79,13 +79,16 @@ window.barometer = (function () {
   function draw(selector, specification, datasets) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
+    const own = { "#1f2933": "--ink", "#3d4852": "--ink" };
+    const themed = JSON.parse(JSON.stringify(specification).replace(/#1f2933|#3d4852/g, (found) => colour(own[found])));
     const config = {
-      ...specification.config,
+      ...themed.config,
       axis: { labelFontSize: 13, labelColor: colour("--ink"), gridColor: colour("--line"), domainColor: colour("--quiet"), tickColor: colour("--quiet") },
+      header: { labelColor: colour("--ink"), labelFontSize: 12 },
       text: { color: colour("--ink"), fontSize: 13 },
     };
     const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
-    return window.vegaEmbed(selector, { ...specification, config, datasets }, options);
+    return window.vegaEmbed(selector, { ...themed, config, datasets }, options);
   }
 
   function ready() {
