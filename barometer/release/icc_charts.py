@@ -83,7 +83,7 @@ def _told_apart(of_other_and_own: list[Any]) -> alt.Scale:
 
 
 def _by_place() -> alt.Y:
-    axis = alt.Axis(labelLimit=260, labelFontSize=13, ticks=False, domain=False)
+    axis = alt.Axis(labelLimit=330, labelFontSize=13, ticks=False, domain=False)
     return alt.Y("title:N", sort=alt.SortField("place"), title=None, axis=axis)
 
 

@@ -174,7 +174,8 @@ def _facts(view: View) -> list[dict[str, Any]]:
                 "answers": [],
             },
         )
-        entry["answers"].append((view.language.say(ANSWERS[row["answer"]]), view.language.share(row["share"]), row["share"]))
+        answer = ANSWERS[row["answer"]]
+        entry["answers"].append((view.language.say(answer), view.language.share(row["share"])))
     return list(grouped.values())
 
 

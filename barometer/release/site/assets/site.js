@@ -87,7 +87,7 @@ window.barometer = (function () {
       header: { labelColor: colour("--ink"), labelFontSize: 12 },
       text: { color: colour("--ink"), fontSize: 13 },
     };
-    const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
+    const options = { actions: false, renderer: "svg", ast: true, logLevel: 1, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
     return window.vegaEmbed(selector, { ...themed, config, datasets }, options);
   }
 
