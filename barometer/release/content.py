@@ -82,9 +82,7 @@ def _effects(night: Night, shown: pl.DataFrame, indicators: Indicators, minimum:
     """Trust before and after each rumour that is shown, from published figures alone."""
     rumours = _rows(night, "rumours").filter(pl.col("voices") >= minimum, pl.col("terms").list.len() > 0)
     surveyed = [i.id for i in indicators.of_signal("answers") if not i.withheld]
-    return rumour_effects(
-        rumours, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary
-    )
+    return rumour_effects(rumours, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary)
 
 
 def _rows(night: Night, table: str) -> pl.DataFrame:

@@ -116,9 +116,7 @@ def summarise(content: Content, city: City, night: date, language: Language = EN
     )
 
 
-def _headlines(
-    content: Content, changes: pl.DataFrame, city: City, night: date, language: Language
-) -> list[Headline]:
+def _headlines(content: Content, changes: pl.DataFrame, city: City, night: date, language: Language) -> list[Headline]:
     latest = latest_periods(content.estimates)
     now = content.estimates.join(latest, on=["indicator", "period_start", "period_end"])
     rows = {

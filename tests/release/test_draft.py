@@ -28,10 +28,20 @@ FILES = {
     "estimates.parquet",
     "icc_index.csv",
     "icc_index.json",
+    "assets",
+    "brief.pdf",
+    "compare.html",
+    "data.html",
+    "index-icc.html",
     "index.html",
     "manifest.json",
+    "map.html",
+    "methods.html",
+    "neighbourhoods",
+    "rumours.html",
     "sensitivity.csv",
     "skill.csv",
+    "sv",
 }
 
 
@@ -86,7 +96,7 @@ def test_a_draft_that_breaks_off_leaves_the_old_one_whole(
 ) -> None:
     night = same_night(sample, tmp_path / "home")
     before = file_hashes(drafted)
-    monkeypatch.setattr(drafting, "render_page", lambda *_: 1 / 0)
+    monkeypatch.setattr(drafting, "write_site", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         draft_release(night)
     assert file_hashes(draft_folder(night)) == before

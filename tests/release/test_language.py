@@ -45,7 +45,12 @@ def test_numbers(value: float, decimals: int, english: str, swedish: str) -> Non
 @given(st.floats(-1e9, 1e9), st.integers(0, 3))
 def test_a_number_is_the_same_number_in_every_language(value: float, decimals: int) -> None:
     read = [
-        float(language.number(value, decimals).replace(language.separators[1], "").replace(language.separators[0], ".").replace("−", "-"))
+        float(
+            language.number(value, decimals)
+            .replace(language.separators[1], "")
+            .replace(language.separators[0], ".")
+            .replace("−", "-")
+        )
         for language in (ENGLISH, SWEDISH)
     ]
     assert read[0] == read[1] == pytest.approx(value, abs=0.5 * 10**-decimals + 1e-6)

@@ -31,12 +31,25 @@ def carried(night: Night, area: str, people: int) -> dict[str, pl.DataFrame]:
     posts = [
         {"night": night.night, "source": "posts", "post": f"p{k}", "author": f"a{k}", "platform": "forum"}
         | {"created_at": at + timedelta(hours=k), "text": "words", "language": "en", "language_confidence": 1.0}
-        | {"area": area, "area_confidence": 1.0, "area_evidence": "code", "duplicate_group": f"g{k}", "is_repost": False}
+        | {
+            "area": area,
+            "area_confidence": 1.0,
+            "area_evidence": "code",
+            "duplicate_group": f"g{k}",
+            "is_repost": False,
+        }
         | {"synthetic": True}
         for k in range(people)
     ]
     links = [
-        {"night": night.night, "rumour": "aa", "post": f"p{k}", "similarity": 1.0, "reason": "joined", "synthetic": True}
+        {
+            "night": night.night,
+            "rumour": "aa",
+            "post": f"p{k}",
+            "similarity": 1.0,
+            "reason": "joined",
+            "synthetic": True,
+        }
         for k in range(people)
     ]
     return {
@@ -58,7 +71,9 @@ def test_counts_are_floored_so_that_nobody_can_be_counted_back(sample: Night) ->
 
 
 @pytest.mark.parametrize(("people", "is_placed"), [(9, False), (10, True), (11, True)])
-def test_a_neighbourhood_is_named_only_where_enough_people_carry_it(tmp_path: Path, people: int, is_placed: bool) -> None:
+def test_a_neighbourhood_is_named_only_where_enough_people_carry_it(
+    tmp_path: Path, people: int, is_placed: bool
+) -> None:
     night = sample_night(tmp_path)
     area = night.city.neighbourhoods["area"][0]
     fill(night, carried(night, area, people))

@@ -39,9 +39,7 @@ def _notice(approval: Approval | None, language: Language) -> str:
     who = approved_by_in_words(approval.approved_by, is_stand_in=approval.is_stand_in, language=language)
     values = {"who": str(escape(who)), "moment": language.moment(approval.approved_at)}
     if approval.is_stand_in:
-        words = language.say(
-            "<strong>Approved by %(who)s</strong> on %(moment)s, for demonstration only.", **values
-        )
+        words = language.say("<strong>Approved by %(who)s</strong> on %(moment)s, for demonstration only.", **values)
         return f'<p class="approval is-stand-in">{words}</p>'
     words = language.say("Approved for publication by <strong>%(who)s</strong> on %(moment)s.", **values)
     return f'<p class="approval">{words}</p>'

@@ -8,7 +8,6 @@ from typing import Any
 
 import typst
 
-from barometer.release.icc import icc_record
 from barometer.release.site.drawings import hatch
 from barometer.release.site.figures import Series, default_indicator
 from barometer.release.site.map_page import legend
@@ -72,7 +71,9 @@ def brief(view: View) -> dict[str, Any]:
         "icc": _icc(view),
         "map": map_svg(series, view),
         "map_title": say(
-            "%(title)s, %(period)s", title=view.title(series.indicator), period=view.period(series.periods[series.latest])
+            "%(title)s, %(period)s",
+            title=view.title(series.indicator),
+            period=view.period(series.periods[series.latest]),
         ),
         "legend": legend(series, view),
         "run": site.night.run_id,
@@ -162,7 +163,7 @@ def city_figures(view: View) -> list[list[str]]:
 
 
 def _icc(view: View) -> str:
-    record, say = icc_record(view.site.night.city), view.language.say
+    record, say = view.site.icc, view.language.say
     if not record["is_provided"]:
         return say("The city has not provided its scores, so none are shown. None have been estimated.")
     said = say(

@@ -45,7 +45,9 @@ COLUMNS = {
     "run_id, config_version, model_version": N_("which run, configuration and language model made it"),
 }
 API = {
-    "/v1/estimates": N_("figures, by indicator, area and period, as JSON, CSV, Parquet or GeoJSON; as_of gives the past"),
+    "/v1/estimates": N_(
+        "figures, by indicator, area and period, as JSON, CSV, Parquet or GeoJSON; as_of gives the past"
+    ),
     "/v1/indicators": N_("what is measured"),
     "/v1/rumours": N_("claims going round"),
     "/v1/index": N_("scores of the Intercultural Cities Index"),

@@ -11,7 +11,9 @@ from barometer.release.site.figures import Figure, Period, Series
 
 
 def history_drawing(series: Series, area: str, city: str) -> Markup:
-    """A place's periods over the whole city's."""
+    """A place's periods over the whole city's; nothing where it has a single one."""
+    if len(series.shown(area)) < 2:
+        return Markup("")
     return sparkline(_points(series, area), _points(series, city) if area != city else [])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from barometer.release.icc import INDICES, LENS, icc_record
+from barometer.release.icc import INDICES, LENS
 from barometer.release.icc_charts import achievement_chart, comparison_chart, progress_chart
 from barometer.release.icc_index import (
     DIVERSITIES,
@@ -16,7 +16,6 @@ from barometer.release.icc_index import (
     beside_others,
     comparable,
     facts_and_figures,
-    index_scores,
     progress,
 )
 from barometer.release.icc_words import FEWEST_CITIES, NO_CAUSE, Finding, beside_trust, findings, read_beside
@@ -55,9 +54,7 @@ _TITLES = INDICES | LENS
 
 def render(view: View) -> str:
     """The page: what the Index is, where the city stands among others and over time, all scores, beside trust."""
-    city, configs = view.site.night.city, view.site.night.settings.configs
-    record = icc_record(city)
-    scores = index_scores(city, configs)
+    record, scores = view.site.icc, view.site.index_scores
     others = comparable(scores)
     beside = beside_others(scores, others)
     found = findings(beside)
@@ -119,7 +116,9 @@ def _beside(row: dict[str, Any], view: View) -> dict[str, str]:
         "name": _name(row, view),
         "score": number(row["score"]),
         "median": "" if row["median"] is None else number(row["median"]),
-        "half": "" if None in half else view.language.say("%(start)s to %(end)s", start=number(half[0]), end=number(half[1])),
+        "half": ""
+        if None in half
+        else view.language.say("%(start)s to %(end)s", start=number(half[0]), end=number(half[1])),
         "cities": number(row["cities"]),
     }
 
@@ -153,7 +152,10 @@ def _years(rows: pl.DataFrame, view: View) -> dict[str, Any]:
     return {
         "years": years,
         "rows": [
-            (_name({"index": index, "sub_index": None}, view), ["–" if s is None else view.language.number(s) for s in row])
+            (
+                _name({"index": index, "sub_index": None}, view),
+                ["–" if s is None else view.language.number(s) for s in row],
+            )
             for index, row in cells.items()
         ],
     }
@@ -218,7 +220,9 @@ def _script_data(scores: pl.DataFrame, others: pl.DataFrame, beside: pl.DataFram
     return conventions(view.language) | {
         "charts": charts,
         "achievement": [
-            named(row) | {k: row[k] for k in ("score", "lower_quartile", "median", "upper_quartile")} | {"shown": row["score"]}
+            named(row)
+            | {k: row[k] for k in ("score", "lower_quartile", "median", "upper_quartile")}
+            | {"shown": row["score"]}
             for row in whole.iter_rows(named=True)
         ],
         "progress": [named(row) | {"year": row["year"], "score": row["score"]} for row in steps.iter_rows(named=True)],

@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from barometer.release.icc import icc_record
 from barometer.release.rumours import answers
 from barometer.release.site.histories import history_drawing
 from barometer.release.site.movers import (
@@ -42,7 +41,7 @@ def render(view: View) -> str:
         alerts=[alert_in_words(row, view) for row in alerts(view)[:MOST_ALERTS]],
         rumours=rumours[:MOST_RUMOURS],
         first=first_steps(view, summary, movers, rumours),
-        icc=icc_record(site.night.city),
+        icc=site.icc,
     )
 
 

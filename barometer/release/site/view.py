@@ -19,6 +19,8 @@ from barometer.release import words
 from barometer.release.changes import latest_changes
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
+from barometer.release.icc import icc_record
+from barometer.release.icc_index import index_scores
 from barometer.release.language import N_, Language
 from barometer.release.rumours import evidence_library
 from barometer.release.site import drawings
@@ -74,6 +76,16 @@ class Site:
     def paths(self) -> tuple[dict[str, str], str]:
         """See `map_paths`."""
         return drawings.map_paths(self.night.city.boundaries(self.night.city.primary))
+
+    @cached_property
+    def icc(self) -> dict[str, Any]:
+        """See `icc_record`."""
+        return icc_record(self.night.city)
+
+    @cached_property
+    def index_scores(self) -> pl.DataFrame:
+        """See `index_scores`."""
+        return index_scores(self.night.city, self.night.settings.configs)
 
     @cached_property
     def library(self) -> list[dict[str, str]]:

@@ -57,7 +57,9 @@ def test_markup_of_the_typesetter_in_a_name_stays_text(view: View) -> None:
     city = replace(night.city, name=evil, areas=night.city.areas.with_columns(name=pl.lit(evil)))
     hostile = View(Site(view.site.content, replace(night, city=city), view.site.folder), ENGLISH, (ENGLISH,))
     assert page_count(render(hostile)) == 2
-    query = typst.query(TEMPLATE.read_bytes(), "heading.where(level: 1)", sys_inputs={"brief": json.dumps(brief(hostile))})
+    query = typst.query(
+        TEMPLATE.read_bytes(), "heading.where(level: 1)", sys_inputs={"brief": json.dumps(brief(hostile))}
+    )
     assert evil in json.dumps(json.loads(query), ensure_ascii=False).replace("\\\\", "\\")
 
 

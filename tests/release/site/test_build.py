@@ -80,7 +80,9 @@ def test_every_link_leads_to_a_file_of_the_release_and_a_place_in_it(pages: dict
                 continue
             path, fragment = target(released / name, address)
             place = path.relative_to(released.resolve()).as_posix()
-            is_there = path.is_file() and (place not in pages or not fragment or "=" in fragment or fragment in pages[place].ids)
+            is_there = path.is_file() and (
+                place not in pages or not fragment or "=" in fragment or fragment in pages[place].ids
+            )
             broken += [] if is_there else [(name, address)]
     assert broken == []
 
@@ -89,13 +91,17 @@ def test_nothing_is_loaded_from_outside_and_no_script_stands_in_a_page(pages: di
     for name, page in pages.items():
         assert not [a for a in page.addresses("link", "script", "img") if is_outside(a)], name
         assert next(str(a["content"]) for _, a in page.tags if a.get("http-equiv")) == POLICY, name
-        inline = [a for tag, a in page.tags if tag == "script" and "src" not in a and a.get("type") != "application/json"]
+        inline = [
+            a for tag, a in page.tags if tag == "script" and "src" not in a and a.get("type") != "application/json"
+        ]
         assert inline == [], name
         assert not [tag for tag, a in page.tags if "style" in a or any(key.startswith("on") for key in a)], name
         assert "style" not in [tag for tag, _ in page.tags], name
 
 
-def test_a_page_says_its_language_and_leads_to_the_same_page_in_the_other(pages: dict[str, Page], released: Path) -> None:
+def test_a_page_says_its_language_and_leads_to_the_same_page_in_the_other(
+    pages: dict[str, Page], released: Path
+) -> None:
     for name, page in pages.items():
         is_swedish = name.startswith("sv/")
         assert dict(page.tags)["html"] == {"lang": "sv" if is_swedish else "en-GB"}
@@ -107,14 +113,22 @@ def test_a_page_says_its_language_and_leads_to_the_same_page_in_the_other(pages:
 
 def test_the_page_one_is_on_is_marked_in_the_navigation(pages: dict[str, Page]) -> None:
     for name, page in pages.items():
-        current = [a["href"] for tag, a in page.tags if tag == "a" and a.get("aria-current") in ("page", "true") and "hreflang" not in a]
+        current = [
+            a["href"]
+            for tag, a in page.tags
+            if tag == "a" and a.get("aria-current") in ("page", "true") and "hreflang" not in a
+        ]
         assert len(current) == 1, name
         assert str(current[0]).endswith("map.html" if "neighbourhoods" in name else name.split("/")[-1]), name
 
 
 def test_the_first_load_and_the_whole_site_are_small(released: Path, pages: dict[str, Page]) -> None:
     for name in ("index.html", "map.html", "compare.html", "rumours.html", "index-icc.html"):
-        loaded = {target(released / name, a)[0] for a in pages[name].addresses("link", "script", "img") if a.startswith("assets/")}
+        loaded = {
+            target(released / name, a)[0]
+            for a in pages[name].addresses("link", "script", "img")
+            if a.startswith("assets/")
+        }
         size = (released / name).stat().st_size + sum(path.stat().st_size for path in loaded)
         assert size < LARGEST_FIRST_LOAD_BYTES, name
     kinds = (".html", ".js", ".css", ".svg")
@@ -124,12 +138,20 @@ def test_the_first_load_and_the_whole_site_are_small(released: Path, pages: dict
 
 def test_only_pages_with_charts_load_vega(pages: dict[str, Page]) -> None:
     loads = {name for name, page in pages.items() if any("vega" in a for a in page.addresses("script"))}
-    assert loads == {f"{folder}{name}" for folder in ("", "sv/") for name in ("compare.html", "rumours.html", "index-icc.html")}
+    assert loads == {
+        f"{folder}{name}" for folder in ("", "sv/") for name in ("compare.html", "rumours.html", "index-icc.html")
+    }
 
 
-def test_synthetic_is_said_on_every_page_and_never_on_a_real_citys(pages: dict[str, Page], view: View, content: Content) -> None:
-    assert all(("SYNTETISKA DATA" if name.startswith("sv/") else "SYNTHETIC DATA") in page.text for name, page in pages.items())
-    city = replace(view.site.night.city, name="Testville", attribution=("a source",), icc_index=None, is_synthetic=False)
+def test_synthetic_is_said_on_every_page_and_never_on_a_real_citys(
+    pages: dict[str, Page], view: View, content: Content
+) -> None:
+    assert all(
+        ("SYNTETISKA DATA" if name.startswith("sv/") else "SYNTHETIC DATA") in page.text for name, page in pages.items()
+    )
+    city = replace(
+        view.site.night.city, name="Testville", attribution=("a source",), icc_index=None, is_synthetic=False
+    )
     real = Site(replace(content, is_synthetic=False), replace(view.site.night, city=city), view.site.folder)
     for file, page in render_pages(View(real, ENGLISH, (ENGLISH,))):
         if "neighbourhoods/" not in file:
@@ -152,7 +174,11 @@ def test_a_language_without_a_catalogue_is_refused_in_one_line(site: Site) -> No
         site_languages(night)
 
 
-HOSTILE = st.text(alphabet=st.sampled_from([*"<>&\"'%(){}/\\;=", "s", "a", "é", "\u202e", "]", "-", "!", " "]), min_size=1, max_size=25)
+HOSTILE = st.text(
+    alphabet=st.sampled_from([*"<>&\"'%(){}/\\;=", "s", "a", "é", "\u202e", "]", "-", "!", " "]),
+    min_size=1,
+    max_size=25,
+)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,7 +19,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for who, value in (("first", 0.6), ("second", 0.4), ("city", 0.5))
         for month in (1, 3)
     ],
-    "lives": [{"label": "library, sold", "first": "2026-04-01", "last": "2026-05-01", "state": "seen", "state_name": "going round"}],
+    "lives": [
+        {
+            "label": "library, sold",
+            "first": "2026-04-01",
+            "last": "2026-05-01",
+            "state": "seen",
+            "state_name": "going round",
+        }
+    ],
 }
 
 
@@ -39,7 +47,9 @@ def test_the_schema_is_of_the_library_that_is_shipped(name: str) -> None:
 
 def test_places_differ_by_dash_and_shape_and_not_by_colour_alone() -> None:
     layers = trend_chart()["layer"]
-    dashes = [layer["encoding"]["strokeDash"]["scale"]["range"] for layer in layers if "strokeDash" in layer["encoding"]]
+    dashes = [
+        layer["encoding"]["strokeDash"]["scale"]["range"] for layer in layers if "strokeDash" in layer["encoding"]
+    ]
     shapes = [layer["encoding"]["shape"]["scale"]["range"] for layer in layers if "shape" in layer["encoding"]]
     assert len({str(dash) for dash in dashes[0]}) == 3
     assert len(set(shapes[0])) == 3
@@ -52,5 +62,7 @@ def test_the_trend_draws_interval_line_and_points() -> None:
 
 def test_every_state_of_a_rumour_has_a_colour_and_its_word_stands_beside_it() -> None:
     bars, names = life_chart()["layer"]
-    assert bars["encoding"]["color"]["scale"]["domain"] == list(STATE_COLOURS) == ["seen", "assessed", "answered", "faded"]
+    assert (
+        bars["encoding"]["color"]["scale"]["domain"] == list(STATE_COLOURS) == ["seen", "assessed", "answered", "faded"]
+    )
     assert names["encoding"]["text"]["field"] == "state_name"

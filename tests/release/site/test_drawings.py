@@ -58,7 +58,9 @@ def test_a_higher_value_lies_higher() -> None:
 
 
 @given(NUMBERS, st.floats(0, 1e5), st.floats(0, 1e5), st.none() | NUMBERS)
-def test_an_interval_holds_its_value_and_stays_on_the_scale(value: float, below: float, above: float, city: float | None) -> None:
+def test_an_interval_holds_its_value_and_stays_on_the_scale(
+    value: float, below: float, above: float, city: float | None
+) -> None:
     drawing = interval(value, value - below, value + above, city=city, ends=(-1e6, 1e6))
     ((x, _),) = coordinates(drawing)
     (start, end), *_ = [map(float, found) for found in re.findall(r'class="range" d="M([\d.]+) 9H([\d.]+)"', drawing)]
@@ -74,7 +76,10 @@ def test_a_bar_is_as_long_as_its_share_and_never_longer_than_its_box(share: floa
 
 
 def test_drawings_repeat_what_stands_beside_them_and_are_not_read_aloud() -> None:
-    assert all('aria-hidden="true"' in each for each in (bar(0.5), sparkline(points([1, 2]), []), interval(1, 0, 2, city=None, ends=(0, 3))))
+    assert all(
+        'aria-hidden="true"' in each
+        for each in (bar(0.5), sparkline(points([1, 2]), []), interval(1, 0, 2, city=None, ends=(0, 3)))
+    )
 
 
 def test_the_map_draws_every_area_inside_its_box(site: Site) -> None:
