@@ -156,6 +156,7 @@ class CityDescription(_Strict):
     timezone: str
     is_synthetic: bool
     languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...]
+    site_languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...] = ("en",)
     geography_from: Identifier | None = None
     geographies: tuple[Geography, ...] = ()
     attribution: tuple[Attribution, ...] = ()

@@ -10,13 +10,13 @@ from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
 from barometer.published import Release, fingerprint, former
-from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.explanations import published_revisions, shown_explanations
 from barometer.release.history import exact_rows
 from barometer.release.protect import SUPPRESSED, FormerRelease, protect_coverage, protect_estimates
+from barometer.release.rumour_effects import rumour_effects
+from barometer.release.rumours import published_rumours
 from barometer.tables import TABLES
 
-SHOWN_TERMS = 6
 # Rows beside the estimates that speak of one value: its withholding takes them along.
 _OF_ONE_SERIES = ("indicator", "geography", "area")
 _OF_ONE_VALUE = ("indicator", "geography", "area", "period_start", "period_end")
@@ -31,6 +31,7 @@ class Content:
     estimates: pl.DataFrame
     coverage: pl.DataFrame
     rumours: pl.DataFrame
+    rumour_effects: pl.DataFrame
     checks: pl.DataFrame
     audits: pl.DataFrame
     skill: pl.DataFrame
@@ -63,7 +64,8 @@ def collect_content(night: Night) -> Content:
         indicators=indicators,
         estimates=published_form(night, shown),
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
-        rumours=_claims(_rows(night, "rumours"), minimum),
+        rumours=published_rumours(night, _rows(night, "rumours"), minimum=minimum),
+        rumour_effects=_effects(night, shown, indicators, minimum),
         checks=checks,
         audits=_beside(night, "audits", shown),
         skill=_beside(night, "skill", shown),
@@ -94,6 +96,13 @@ def shown_estimates(
 def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:
     """Protected estimates in the columns and order they are published in."""
     return _named(night, shown).sort(TABLES["estimates"].key)
+
+
+def _effects(night: Night, shown: pl.DataFrame, indicators: Indicators, minimum: int) -> pl.DataFrame:
+    """Trust before and after each rumour that is shown, from published figures alone."""
+    rumours = _rows(night, "rumours").filter(pl.col("voices") >= minimum, pl.col("terms").list.len() > 0)
+    surveyed = [i.id for i in indicators.of_signal("answers") if not i.withheld]
+    return rumour_effects(rumours, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary)
 
 
 def _rows(night: Night, table: str) -> pl.DataFrame:
@@ -155,15 +164,3 @@ def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:
     columns = [c for c in rows.columns if c != "night"]
     columns.insert(columns.index("area") + 1, "area_name")
     return named.with_columns(pl.col("area_name").fill_null(pl.lit(night.city.name))).select(columns)
-
-
-def _claims(rumours: pl.DataFrame, minimum: int) -> pl.DataFrame:
-    """Claims carried by enough people, as terms; no text, no voices to count back from, no single correction."""
-    heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
-    return heard.sort("voices", "rumour", descending=[True, False]).select(
-        pl.col("terms").list.head(SHOWN_TERMS),
-        "status",
-        pl.col("first_seen", "last_seen").dt.date(),
-        voices=pl.col("voices") // ROUNDING_BASE * ROUNDING_BASE,
-        is_contradicted=pl.col("corrections") > 0,
-    )

@@ -20,7 +20,7 @@ from barometer.release.csvw import csvw
 from barometer.release.files import write_files, write_json
 from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
 from barometer.release.package import data_package
-from barometer.release.site import render_page
+from barometer.release.site.build import write_site
 
 STEP = "release"
 PAGE = "index.html"
@@ -80,7 +80,7 @@ def _write(folder: Path, content: Content, night: Night) -> None:
     for name, content_of in described.items():
         write_json(folder / f"{name}.json", content_of, indent=2)
     write_json(folder / "catalogue.jsonld", catalogue(package, content, night), indent=2)
-    (folder / PAGE).write_text(render_page(folder, content, night), "utf-8")
+    write_site(folder, content, night)
     write_manifest(folder, _manifest(folder, content, night))
 
 

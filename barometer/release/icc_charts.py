@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from barometer.release.charts import AREA_COLOUR, CITY_COLOUR, TEXT_COLOUR
+from barometer.release.site.charts import AREA_COLOUR, CITY_COLOUR, TEXT_COLOUR
 
 _SCORE = alt.Scale(domain=[0, 100])
 _AXIS = alt.Axis(values=[0, 20, 40, 60, 80, 100])
@@ -83,7 +83,7 @@ def _told_apart(of_other_and_own: list[Any]) -> alt.Scale:
 
 
 def _by_place() -> alt.Y:
-    axis = alt.Axis(labelLimit=260, labelFontSize=13, ticks=False, domain=False)
+    axis = alt.Axis(labelLimit=330, labelFontSize=13, ticks=False, domain=False)
     return alt.Y("title:N", sort=alt.SortField("place"), title=None, axis=axis)
 
 

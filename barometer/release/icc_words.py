@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from barometer.city_files import ICC_INDICES
 from barometer.errors import BadConfiguration
 from barometer.release.icc import INDICES, LENS
+from barometer.release.language import N_
 
 NOTABLE_POINTS = 10.0
 """A score this far from the other cities' median (or, with none, from the city's own) is a strength or a weakness."""
 FEWEST_CITIES = 3
 """With fewer other cities their median says nothing."""
 
-NO_CAUSE = (
+NO_CAUSE = N_(
     "These figures stand side by side because a policy is meant to bear on them. Nothing here shows that it did: the "
     "Index scores what a city does, the indicator what residents say or do, and one city at one time cannot tell cause "
     "from chance."

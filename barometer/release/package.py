@@ -62,6 +62,8 @@ _MEANINGS = {
     "minimum_n": "fewest people, reports or sessions a value is issued from",
     "withheld": "why no value of it is issued at present",
     "is_contradicted": "whether some posts contradict the claim",
+    "week_voices": f"people who passed it on in the last seven days, rounded down to a multiple of {ROUNDING_BASE}",
+    "suggested": "ids of claims of the evidence library whose words fit; nobody confirmed them; parted by '; '",
 }
 # What a release says otherwise than the table it comes from.
 _OVERRIDES = {
@@ -69,6 +71,9 @@ _OVERRIDES = {
     "voices": f"distinct authors, rounded down to a multiple of {ROUNDING_BASE}",
     "first_seen": "day of the first post (UTC)",
     "last_seen": "day of the latest post (UTC)",
+    "share_corrected": "share of the voices that contradict it, in tenths",
+    "areas": "codes of neighbourhoods where enough people carry it to say so, parted by '; '",
+    "evidence": "ids of claims of the city's evidence library that a person linked, parted by '; '",
 }
 _UNITS = {"core": "0-100", "extended": "0-100", "minimum_n": "count"}
 _COUNTS = ("n", "effective_n", "records", "voices")

@@ -20,7 +20,8 @@ from barometer.release.draft import PAGE, STEP, draft_folder, fresh_folder, seal
 from barometer.release.history import Release, releases_of
 from barometer.release.manifest import MANIFEST, file_hashes, require_unaltered, sha256, write_manifest
 from barometer.release.signature import sign, write_sums
-from barometer.release.site import Approval, render_releases, with_approval
+from barometer.release.site.approval import Approval, approve_pages
+from barometer.release.site.releases import render_releases
 
 LATEST = "latest.json"
 _STAGING = ".staging"
@@ -93,8 +94,7 @@ def _publish_new(folder: Path, night: Night, draft: Path, manifest: dict[str, An
     target = folder / f"{night.night.isoformat()}-{number}"
     staged = fresh_folder(folder / _STAGING)
     shutil.copytree(draft, staged, dirs_exist_ok=True)
-    page = staged / PAGE
-    page.write_text(with_approval(page.read_text("utf-8"), approval), "utf-8")
+    approve_pages(staged, approval)
     write_sums(staged)
     write_manifest(staged, _approved(manifest, staged, target.name, approval))
     if night.settings.signing_key:
@@ -115,7 +115,7 @@ def _approved(manifest: dict[str, Any], staged: Path, name: str, approval: Appro
 
 def _make_lasting(folder: Path) -> None:
     """Every file on the disk, and read-only."""
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:
             os.fsync(file.fileno())
         path.chmod(_READ_ONLY)

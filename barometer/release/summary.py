@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -15,12 +16,13 @@ from barometer.city import City
 from barometer.indicators import Indicator, Indicators
 from barometer.release.changes import latest_changes, latest_periods
 from barometer.release.content import Content
+from barometer.release.language import ENGLISH, N_, Language
 from barometer.release.protect import EVERYONE
 from barometer.release.words import (
     DIMENSIONS,
-    counted,
     difference_in_words,
-    listed,
+    in_ten,
+    interval_in_words,
     period_in_words,
     unit_in_words,
     value_in_words,
@@ -31,6 +33,32 @@ HEADLINE_DIMENSIONS = ("people", "institutions", "rumours", "observed")
 # A group this far below its share of the population is named as heard less.
 UNDER_HEARD_RATIO = 0.8
 MOST_GROUPS_NAMED = 6
+MARGINS = {
+    "age_band": N_("age band"),
+    "disability": N_("disability"),
+    "english_proficiency": N_("command of English"),
+    "ethnic_group": N_("ethnic group"),
+    "sex": N_("sex"),
+    "tenure": N_("tenure"),
+}
+CATEGORIES = {
+    "asian": N_("Asian"),
+    "black": N_("Black"),
+    "disabled": N_("disabled"),
+    "female": N_("women"),
+    "main_language": N_("English as main language"),
+    "male": N_("men"),
+    "mixed": N_("Mixed"),
+    "not_disabled": N_("not disabled"),
+    "not_well_or_not_at_all": N_("speak English not well or not at all"),
+    "other": N_("Other"),
+    "owned_mortgage": N_("owned with a mortgage"),
+    "owned_outright": N_("owned outright"),
+    "private_rented": N_("rented privately"),
+    "social_rented": N_("rented from council or housing association"),
+    "very_well_or_well": N_("speak English well or very well"),
+    "white": N_("White"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +70,7 @@ class Headline:
     title: str
     value: str
     unit: str
+    roughly: str
     interval: str
     period: str
     change: str
@@ -70,23 +99,24 @@ class Summary:
     unheard: list[str]
 
 
-def summarise(content: Content, city: City, night: date) -> Summary:
+def summarise(content: Content, city: City, night: date, language: Language = ENGLISH) -> Summary:
     """All sentences of the page's first part."""
     changes = latest_changes(content.estimates)
     clear = changes.filter("is_clear")
     whole = clear.filter(pl.col("area") == city.id)
     local = clear.filter(pl.col("geography") == city.primary).sort("area_name", "indicator")
+    audited = _audit_sentences(_issued(content), language)
     return Summary(
-        headlines=_headlines(content, changes, city, night),
-        city_changes=[_change_sentence(row, content.indicators) for row in whole.iter_rows(named=True)],
-        area_changes=[_area_change(row, content.indicators) for row in local.iter_rows(named=True)],
+        headlines=_headlines(content, changes, city, night, language),
+        city_changes=[change_sentence(row, content.indicators, language) for row in whole.iter_rows(named=True)],
+        area_changes=[_area_change(row, content.indicators, language) for row in local.iter_rows(named=True)],
         tested=changes.height,
-        sureness=[*_sureness(content, city), *_audit_sentences(_issued(content)), _checks_sentence(content.checks)],
-        unheard=_unheard(content.coverage, city),
+        sureness=[*_sureness(content, city, language), *audited, _checks_sentence(content.checks, language)],
+        unheard=_unheard(content.coverage, city, language),
     )
 
 
-def _headlines(content: Content, changes: pl.DataFrame, city: City, night: date) -> list[Headline]:
+def _headlines(content: Content, changes: pl.DataFrame, city: City, night: date, language: Language) -> list[Headline]:
     latest = latest_periods(content.estimates)
     now = content.estimates.join(latest, on=["indicator", "period_start", "period_end"])
     rows = {
@@ -94,77 +124,97 @@ def _headlines(content: Content, changes: pl.DataFrame, city: City, night: date)
     }
     moved = {row["indicator"]: row for row in changes.filter(pl.col("area") == city.id).iter_rows(named=True)}
     chosen = (_first_of(content.indicators, dimension, rows) for dimension in HEADLINE_DIMENSIONS)
-    return [_headline(i, rows[i.id], moved.get(i.id), night) for i in chosen if i is not None]
+    return [_headline(i, rows[i.id], moved.get(i.id), night, language) for i in chosen if i is not None]
 
 
 def _first_of(indicators: Indicators, dimension: str, known: Iterable[str]) -> Indicator | None:
     return next((i for i in indicators.indicators if i.dimension == dimension and i.id in known), None)
 
 
-def _headline(indicator: Indicator, row: dict[str, object], moved: dict[str, object] | None, night: date) -> Headline:
-    kind, change = _change_of(indicator, moved)
+def _headline(
+    indicator: Indicator, row: dict[str, Any], moved: dict[str, Any] | None, night: date, language: Language
+) -> Headline:
+    kind, change = _change_of(indicator, moved, language)
     return Headline(
         indicator=indicator.id,
-        dimension=DIMENSIONS[indicator.dimension],
-        title=indicator.title,
-        value=value_in_words(float(row["value"]), indicator),  # type: ignore[arg-type]
-        unit=unit_in_words(indicator),
-        interval=interval_in_words(row, indicator),
-        period=period_in_words(row["period_start"], row["period_end"], night=night),  # type: ignore[arg-type]
+        dimension=language.say(DIMENSIONS[indicator.dimension]),
+        title=language.configured_text(indicator.title),
+        value=value_in_words(row["value"], indicator, language),
+        unit=unit_in_words(indicator, language),
+        roughly=in_ten(row["value"], language) if indicator.is_share else "",
+        interval=interval_in_words(row["lower"], row["upper"], indicator, language),
+        period=period_in_words(row["period_start"], row["period_end"], night=night, language=language),
         change=change,
         change_kind=kind,
     )
 
 
-def _change_of(indicator: Indicator, moved: dict[str, object] | None) -> tuple[str, str]:
+def _change_of(indicator: Indicator, moved: dict[str, Any] | None, language: Language) -> tuple[str, str]:
     if moved is None:
-        return "none", "no earlier figure to compare with"
-    size = float(moved["change"])  # type: ignore[arg-type]
+        return "none", language.say("no earlier figure to compare with")
     if not moved["is_clear"]:
-        return "unclear", "no clear change since the period before"
-    kind = "up" if size > 0 else "down"
-    return kind, f"{kind} {difference_in_words(size, indicator)} since the period before"
+        return "unclear", language.say("no clear change since the period before")
+    kind = "up" if moved["change"] > 0 else "down"
+    message = {
+        "up": N_("up %(size)s since the period before"),
+        "down": N_("down %(size)s since the period before"),
+    }[kind]
+    return kind, language.say(message, size=difference_in_words(moved["change"], indicator, language))
 
 
-def interval_in_words(row: dict[str, object], indicator: Indicator) -> str:
-    """58% to 66%."""
-    lower, upper = float(row["lower"]), float(row["upper"])  # type: ignore[arg-type]
-    return f"{value_in_words(lower, indicator)} to {value_in_words(upper, indicator)}"
+def change_sentence(row: dict[str, Any], indicators: Indicators, language: Language = ENGLISH) -> str:
+    """“Trust in the police” fell from 6.1 to 5.3. `row`: one of `latest_changes`."""
+    indicator = indicators[row["indicator"]]
+    before, now = (value_in_words(row[name], indicator, language) for name in ("value_before", "value"))
+    message = (
+        N_("“%(title)s” rose from %(before)s to %(now)s.")
+        if row["change"] > 0
+        else N_("“%(title)s” fell from %(before)s to %(now)s.")
+    )
+    return language.say(message, title=language.configured_text(indicator.title), before=before, now=now)
 
 
-def _change_sentence(row: dict[str, object], indicators: Indicators) -> str:
-    indicator = indicators[str(row["indicator"])]
-    before, now = (value_in_words(float(row[name]), indicator) for name in ("value_before", "value"))  # type: ignore[arg-type]
-    verb = "rose" if float(row["change"]) > 0 else "fell"  # type: ignore[arg-type]
-    return f"“{indicator.title}” {verb} from {before} to {now}."
+def _area_change(row: dict[str, Any], indicators: Indicators, language: Language) -> AreaChange:
+    return AreaChange(row["area"], row["area_name"], row["indicator"], change_sentence(row, indicators, language))
 
 
-def _area_change(row: dict[str, object], indicators: Indicators) -> AreaChange:
-    return AreaChange(str(row["area"]), str(row["area_name"]), str(row["indicator"]), _change_sentence(row, indicators))
-
-
-def _sureness(content: Content, city: City) -> list[str]:
+def _sureness(content: Content, city: City, language: Language) -> list[str]:
     latest = content.estimates.join(latest_periods(content.estimates), on=["indicator", "period_start", "period_end"])
     local = latest.filter(pl.col("geography") == city.primary)
     surveyed = local.filter(pl.col("indicator").is_in([i.id for i in content.indicators.of_signal("answers")]))
     said = local.filter(pl.col("indicator").is_in([i.id for i in content.indicators.of_signal("posts")]))
-    sentences = [_shown_sentence("the survey", surveyed), _shown_sentence("public posts", said)]
+    whats = (language.say("the survey"), surveyed), (language.say("public posts"), said)
+    sentences = [_shown_sentence(what, rows, language) for what, rows in whats]
     return [sentence for sentence in sentences if sentence]
 
 
-def _shown_sentence(what: str, rows: pl.DataFrame) -> str:
+def _shown_sentence(what: str, rows: pl.DataFrame, language: Language) -> str:
     """How many of the neighbourhood figures could be shown."""
     asked = rows.filter(pl.col("missing_reason").fill_null("") != "not_collected")
     if asked.is_empty():
         return ""
     shown, places = asked["value"].count(), asked.drop_nulls("value")["area"].n_unique()
     if shown == asked.height:
-        return f"All {shown:,} neighbourhood figures from {what} in the latest period could be shown."
-    return (
-        f"Of {asked.height:,} neighbourhood figures from {what} in the latest period, {shown:,} could be shown, in "
-        f"{counted(places, 'neighbourhood', 'neighbourhoods')}. The others rest on too few people to tell "
-        "areas apart."
+        return language.say(
+            "All %(shown)s neighbourhood figures from %(what)s in the latest period could be shown.",
+            shown=language.number(shown),
+            what=what,
+        )
+    return language.say(
+        "Of %(asked)s neighbourhood figures from %(what)s in the latest period, %(shown)s could be shown, in "
+        "%(places)s. The others rest on too few people to tell areas apart.",
+        asked=language.number(asked.height),
+        what=what,
+        shown=language.number(shown),
+        places=neighbourhoods(places, language),
     )
+
+
+def neighbourhoods(number: int, language: Language = ENGLISH) -> str:
+    """1 neighbourhood, 3 neighbourhoods, no neighbourhoods."""
+    if number == 0:
+        return language.say("no neighbourhoods")
+    return language.count("%(number)s neighbourhood", "%(number)s neighbourhoods", number)
 
 
 def _issued(content: Content) -> pl.DataFrame:
@@ -172,39 +222,83 @@ def _issued(content: Content) -> pl.DataFrame:
     return content.audits.filter(~pl.col("indicator").is_in(content.indicators.withheld))
 
 
-def _audit_sentences(audits: pl.DataFrame) -> list[str]:
+def _audit_sentences(audits: pl.DataFrame, language: Language) -> list[str]:
     """Whether shares of voices were corrected for the language model's errors, by what, or why not."""
     newest = audits.filter(pl.col("period_end") == pl.col("period_end").max())
     if newest.is_empty():
         return []
     corrected = newest.filter(pl.col("method") != "uncorrected")
     if corrected.is_empty():
-        return [f"Shares of voices are as a language model counted them, not corrected: {newest['reason'][0]}."]
+        return [_uncorrected_sentence(newest["reason"][0], language)]
     agreement, audited = corrected.select(pl.col("agreement").min(), pl.col("audited").max()).row(0)
-    agree = "" if agreement is None else f"; people who labelled the same posts agree with an alpha of {agreement:.2f}"
-    drift = " The model errs otherwise than it did before, so intervals are wider."
-    return [
-        f"Shares of voices are corrected for the language model's errors by {audited:,} posts that people "
-        f"labelled{agree}." + (drift if corrected["is_drifting"].any() else "")
+    sentences = [
+        language.say(
+            "Shares of voices are corrected for the language model's errors by %(audited)s posts that people labelled"
+            "%(agree)s.",
+            audited=language.number(audited),
+            agree="" if agreement is None else _agreement_clause(agreement, language),
+        )
     ]
+    if corrected["is_drifting"].any():
+        sentences.append(language.say("The model errs otherwise than it did before, so intervals are wider."))
+    return [" ".join(sentences)]
 
 
-def _checks_sentence(checks: pl.DataFrame) -> str:
-    if checks.is_empty():
-        return "No data checks were recorded for this run."
-    failed = checks.filter(~pl.col("is_met")).height
-    result = "all held" if failed == 0 else f"{checks.height - failed:,} held and {failed:,} gave a warning"
-    return f"{checks.height:,} automatic checks of the data were made before this page was written: {result}."
-
-
-def _unheard(coverage: pl.DataFrame, city: City) -> list[str]:
-    groups = under_heard_groups(coverage, city)
-    silent = _silent_places(coverage, city)
-    named = listed([group.replace("=", " ").replace("_", " ") for group in groups[:MOST_GROUPS_NAMED]])
-    sentences = (
-        [f"In the survey these groups are heard clearly less than their share of residents: {named}."] if groups else []
+def _agreement_clause(alpha: float, language: Language) -> str:
+    return language.say(
+        "; people who labelled the same posts agree with an alpha of %(alpha)s", alpha=language.number(alpha, 2)
     )
-    return [*sentences, *silent]
+
+
+def _uncorrected_sentence(reason: str, language: Language) -> str:
+    """The reason stands in the data in English; elsewhere the reader is sent there."""
+    if language.is_source:
+        return f"Shares of voices are as a language model counted them, not corrected: {reason}."
+    return language.say("Shares of voices are as a language model counted them, not corrected; audits.csv says why.")
+
+
+def _checks_sentence(checks: pl.DataFrame, language: Language) -> str:
+    if checks.is_empty():
+        return language.say("No data checks were recorded for this run.")
+    failed = checks.filter(~pl.col("is_met")).height
+    if failed == 0:
+        return language.count(
+            "%(number)s automatic check of the data was made before this page was written: it held.",
+            "%(number)s automatic checks of the data were made before this page was written: all held.",
+            checks.height,
+        )
+    return language.say(
+        "%(checks)s automatic checks of the data were made before this page was written: %(held)s held and %(failed)s "
+        "gave a warning.",
+        checks=language.number(checks.height),
+        held=language.number(checks.height - failed),
+        failed=language.number(failed),
+    )
+
+
+def _unheard(coverage: pl.DataFrame, city: City, language: Language) -> list[str]:
+    groups = under_heard_groups(coverage, city)
+    silent = _silent_places(coverage, city, language)
+    named = language.listed([group_in_words(group, language) for group in groups[:MOST_GROUPS_NAMED]])
+    message = N_("In the survey these groups are heard clearly less than their share of residents: %(groups)s.")
+    return [*([language.say(message, groups=named)] if groups else []), *silent]
+
+
+def group_in_words(group: str, language: Language = ENGLISH) -> str:
+    """`age_band=16-24` as a reader says it."""
+    margin, _, category = group.partition("=")
+    return f"{category_in_words(category, language)} ({margin_in_words(margin, language)})"
+
+
+def margin_in_words(margin: str, language: Language = ENGLISH) -> str:
+    """What people are told apart by."""
+    return language.say(MARGINS[margin]) if margin in MARGINS else margin.replace("_", " ")
+
+
+def category_in_words(category: str, language: Language = ENGLISH) -> str:
+    """One of the groups of a margin."""
+    known = CATEGORIES.get(category)
+    return language.say(known) if known else category.replace("_", " ")
 
 
 def under_heard_groups(coverage: pl.DataFrame, city: City) -> list[str]:
@@ -233,22 +327,27 @@ def group_shares(coverage: pl.DataFrame, city: City) -> pl.DataFrame:
     )
 
 
-def _silent_places(coverage: pl.DataFrame, city: City) -> list[str]:
+def _silent_places(coverage: pl.DataFrame, city: City, language: Language) -> list[str]:
     local = coverage.filter(pl.col("geography") == city.primary, pl.col("group") == EVERYONE)
+    whats = {"answers": N_("the latest survey"), "posts": N_("public posts in the latest period")}
     sentences = []
-    for signal, what in (("answers", "the latest survey"), ("posts", "public posts in the latest period")):
+    for signal, what in whats.items():
         rows = local.filter(pl.col("signal") == signal)
         latest = rows.filter(pl.col("period_end") == pl.col("period_end").max())
         few = latest.filter(pl.col("voices").is_null() | (pl.col("voices") == 0)).height
         if latest.height:
-            sentences.append(_silent_sentence(few, latest.height, what))
+            sentences.append(_silent_sentence(few, latest.height, language.say(what), language))
     return sentences
 
 
-def _silent_sentence(few: int, places: int, what: str) -> str:
+def _silent_sentence(few: int, places: int, what: str, language: Language) -> str:
     if few == 0:
-        return f"In {what} every one of the {places} neighbourhoods is heard with ten people or more."
-    return (
-        f"{counted(few, 'neighbourhood', 'neighbourhoods')} of {places} {'has' if few == 1 else 'have'} fewer than ten "
-        f"people in {what}, or cannot be shown."
+        message = N_("In %(what)s every one of the %(places)s neighbourhoods is heard with ten people or more.")
+        return language.say(message, what=what, places=language.number(places))
+    return language.count(
+        "%(number)s neighbourhood of %(places)s has fewer than ten people in %(what)s, or cannot be shown.",
+        "%(number)s neighbourhoods of %(places)s have fewer than ten people in %(what)s, or cannot be shown.",
+        few,
+        places=language.number(places),
+        what=what,
     )

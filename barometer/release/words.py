@@ -1,75 +1,75 @@
-"""Numbers in plain words, for the page: values, periods, reasons, methods. The page's script formats the same way."""
+"""Numbers in plain words, in the language of a page: values, periods, reasons. The script writes numbers the same way."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 
 from barometer.indicators import Indicator
+from barometer.release.language import ENGLISH, N_, Language
 
-MINUS = "\u2212"
 REASONS = {
-    "not_collected": "not collected here in this period",
-    "not_applicable": "not issued at present, or does not apply here",
-    "too_few": "too few voices, or too alike across areas, to tell this area apart",
-    "suppressed": "withheld to protect people: too few voices here, or in a place that could be worked out from it",
-    "source_silent": "the source sent nothing in this period",
-    "removed": "taken back at the request of those it came from",
-    "not_converged": "the calculation gave no stable result",
+    "not_collected": N_("not collected here in this period"),
+    "not_applicable": N_("not issued at present, or does not apply here"),
+    "too_few": N_("too few voices, or too alike across areas, to tell this area apart"),
+    "suppressed": N_("withheld to protect people: too few voices here, or in a place that could be worked out from it"),
+    "source_silent": N_("the source sent nothing in this period"),
+    "removed": N_("taken back at the request of those it came from"),
+    "not_converged": N_("the calculation gave no stable result"),
 }
 METHODS = {
-    "direct": "survey answers, weighted to the make-up of the population",
-    "uncorrected": "share of people heard in public posts, read by a language model, not corrected for its errors",
-    "mean": "average of practitioners' ratings",
-    "rate": "counts set against time or population",
-    "model": "statistical model that borrows strength from other areas",
-    "prevalence": "share of people heard in public posts, corrected for the language model's errors",
-    "composite": "several survey indicators combined",
-    "nowcast": "the last survey, brought up to date by the signals that proved to foretell it",
+    "direct": N_("survey answers, weighted to the make-up of the population"),
+    "uncorrected": N_("share of people heard in public posts, read by a language model, not corrected for its errors"),
+    "mean": N_("average of practitioners' ratings"),
+    "rate": N_("counts set against time or population"),
+    "model": N_("statistical model that borrows strength from other areas"),
+    "prevalence": N_("share of people heard in public posts, corrected for the language model's errors"),
+    "composite": N_("several survey indicators combined"),
+    "nowcast": N_("the last survey, brought up to date by the signals that proved to foretell it"),
 }
 DIMENSIONS = {
-    "people": "Trust between people",
-    "institutions": "Trust in institutions",
-    "rumours": "Rumours and hostility",
-    "observed": "Seen in public places",
-    "context": "Context",
+    "people": N_("Trust between people"),
+    "institutions": N_("Trust in institutions"),
+    "rumours": N_("Rumours and hostility"),
+    "observed": N_("Seen in public places"),
+    "context": N_("Context"),
 }
 DIRECTIONS = {
-    "more_trust": "A higher value means more trust.",
-    "less_trust": "A higher value means less trust.",
-    "context": "Context only: a higher value is neither better nor worse.",
+    "more_trust": N_("A higher value means more trust."),
+    "less_trust": N_("A higher value means less trust."),
+    "context": N_("Context only: a higher value is neither better nor worse."),
 }
 VOICES = {
-    "answers": "people answered",
-    "combined": "people answered",
-    "posts": "people heard",
-    "reports": "ratings",
-    "observations": "observation sessions",
-    "counts": "records",
+    "answers": N_("people answered"),
+    "combined": N_("people answered"),
+    "posts": N_("people heard"),
+    "reports": N_("ratings"),
+    "observations": N_("observation sessions"),
+    "counts": N_("records"),
 }
-HEARD = {"answers": "answered the survey", "posts": "heard in public posts"}
+HEARD = {"answers": N_("answered the survey"), "posts": N_("heard in public posts")}
 RUMOUR_STATES = {
-    "seen": "going round",
-    "assessed": "looked into",
-    "answered": "answered",
-    "faded": "no longer heard",
+    "seen": N_("going round"),
+    "assessed": N_("looked into"),
+    "answered": N_("answered"),
+    "faded": N_("no longer heard"),
 }
 
 
 COVERED = {
-    "answers": "Survey answers (people)",
-    "posts": "Public posts (people)",
-    "reports": "Reports (practitioners)",
-    "observations": "Observations (observers)",
-    "counts": "Service and context counts (records)",
+    "answers": N_("Survey answers (people)"),
+    "posts": N_("Public posts (people)"),
+    "reports": N_("Reports (practitioners)"),
+    "observations": N_("Observations (observers)"),
+    "counts": N_("Service and context counts (records)"),
 }
-_STAND_IN = "(stand-in, not a person)"
+_STAND_IN = N_("(stand-in, not a person)")
 
 
-def approved_by_in_words(name: str, *, is_stand_in: bool) -> str:
+def approved_by_in_words(name: str, *, is_stand_in: bool, language: Language = ENGLISH) -> str:
     """Who approved a release; a stand-in is never shown without saying that it is one."""
-    return name if not is_stand_in or _STAND_IN in name else f"{name} {_STAND_IN}"
+    if not is_stand_in or _STAND_IN in name:
+        return name
+    return f"{name} {language.say(_STAND_IN)}"
 
 
 def sentence_case(text: str) -> str:
@@ -78,59 +78,63 @@ def sentence_case(text: str) -> str:
     return spaced[:1].upper() + spaced[1:]
 
 
-def value_in_words(value: float, indicator: Indicator) -> str:
+def value_in_words(value: float, indicator: Indicator, language: Language = ENGLISH) -> str:
     """A value in its unit: shares as per cent (one decimal between 0 and 10 %), everything else with one decimal."""
     if indicator.is_share:
-        return f"{_fixed(100 * value, _share_decimals(value))}%"
-    return _fixed(value, 1).replace("-", MINUS)
+        return language.share(value, _share_decimals(value))
+    return language.number(value, 1)
 
 
-def _fixed(value: float, decimals: int) -> str:
-    """Ties go away from zero, as JavaScript's `toFixed` has it, so that page and script never disagree on a number."""
-    return str(Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+def interval_in_words(lower: float, upper: float, indicator: Indicator, language: Language = ENGLISH) -> str:
+    """58% to 66%."""
+    ends = (value_in_words(end, indicator, language) for end in (lower, upper))
+    return between(*ends, language)
+
+
+def between(start: str, end: str, language: Language = ENGLISH) -> str:
+    """From one to the other."""
+    return language.say("%(start)s to %(end)s", start=start, end=end)
 
 
 def _share_decimals(value: float) -> int:
     return 1 if 0.0005 <= abs(value) < 0.0995 else 0
 
 
-def unit_in_words(indicator: Indicator) -> str:
+def in_ten(share: float, language: Language = ENGLISH) -> str:
+    """A share (0-1) as people say it: about 4 in 10."""
+    if share < 0.05:
+        return language.say("fewer than 1 in 20")
+    if share >= 0.95:
+        return language.say("nearly all")
+    tenths = min(max(int(10 * share + 0.5), 1), 9)
+    return language.say("about half") if tenths == 5 else language.say("about %(tenths)s in 10", tenths=tenths)
+
+
+def unit_in_words(indicator: Indicator, language: Language = ENGLISH) -> str:
     """What stands after a value: nothing for shares, `out of 10` for a scale, else the unit."""
     if indicator.is_share:
         return ""
-    is_scale = indicator.unit == "scale points" and indicator.scale.maximum is not None
-    return f"out of {indicator.scale.maximum:g}" if is_scale else indicator.unit
+    if indicator.unit == "scale points" and indicator.scale.maximum is not None:
+        return language.say("out of %(highest)s", highest=f"{indicator.scale.maximum:g}")
+    return language.configured_text(indicator.unit)
 
 
-def difference_in_words(difference: float, indicator: Indicator) -> str:
+def difference_in_words(difference: float, indicator: Indicator, language: Language = ENGLISH) -> str:
     """The size of a difference, without sign: shares in percentage points."""
     size = abs(difference)
-    return f"{100 * size:.1f} percentage points" if indicator.is_share else f"{size:.1f}"
+    if indicator.is_share:
+        return language.say("%(size)s percentage points", size=language.number(100 * size, 1))
+    return language.number(size, 1)
 
 
-def day_in_words(day: date) -> str:
-    """9 May 2026."""
-    return f"{day.day} {day:%B %Y}"
-
-
-def period_in_words(start: date, end: date, *, night: date) -> str:
+def period_in_words(start: date, end: date, *, night: date, language: Language = ENGLISH) -> str:
     """13 April to 10 May 2026, and whether it is still running."""
     if start == end:
-        words = day_in_words(start)
+        words = language.day(start)
     elif start.year != end.year:
-        words = f"{day_in_words(start)} to {day_in_words(end)}"
+        words = between(language.day(start), language.day(end), language)
     elif start.month != end.month:
-        words = f"{start.day} {start:%B} to {day_in_words(end)}"
+        words = between(f"{start.day} {language.month(start)}", language.day(end), language)
     else:
-        words = f"{start.day} to {day_in_words(end)}"
-    return f"{words} (still running)" if end > night else words
-
-
-def listed(items: Sequence[str]) -> str:
-    """a, b and c."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
-
-
-def counted(number: int, one: str, several: str) -> str:
-    """1 neighbourhood, 3 neighbourhoods, no neighbourhoods."""
-    return f"{'no' if number == 0 else f'{number:,}'} {one if number == 1 else several}"
+        words = between(f"{start.day}", language.day(end), language)
+    return language.say("%(period)s (still running)", period=words) if end > night else words

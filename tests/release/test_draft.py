@@ -34,11 +34,21 @@ FILES = {
     "explanations.csv",
     "icc_index.csv",
     "icc_index.json",
+    "assets",
+    "brief.pdf",
+    "compare.html",
+    "data.html",
+    "index-icc.html",
     "index.html",
     "manifest.json",
     "revisions.csv",
+    "map.html",
+    "methods.html",
+    "neighbourhoods",
+    "rumours.html",
     "sensitivity.csv",
     "skill.csv",
+    "sv",
 }
 
 
@@ -93,7 +103,7 @@ def test_a_draft_that_breaks_off_leaves_the_old_one_whole(
 ) -> None:
     night = same_night(sample, tmp_path / "home")
     before = file_hashes(drafted)
-    monkeypatch.setattr(drafting, "render_page", lambda *_: 1 / 0)
+    monkeypatch.setattr(drafting, "write_site", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         draft_release(night)
     assert file_hashes(draft_folder(night)) == before

@@ -90,7 +90,7 @@ def test_checks_are_counted_and_their_absence_is_said(summary: Summary, content:
 
 def test_groups_heard_less_than_their_share_are_named(summary: Summary, content: Content, sample: Night) -> None:
     assert under_heard_groups(content.coverage, sample.city) == ["age_band=16-24"]
-    assert "age band 16-24" in summary.unheard[0]
+    assert "16-24 (age band)" in summary.unheard[0]
 
 
 def test_shares_of_groups_add_up_within_a_margin(content: Content, sample: Night) -> None:

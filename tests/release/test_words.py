@@ -63,13 +63,21 @@ def test_periods_are_said_without_repeating_month_or_year(start: date, end: date
     assert words.period_in_words(start, end, night=NIGHT) == said
 
 
-def test_lists_and_counts_read_as_sentences() -> None:
-    assert words.listed(["a"]) == "a"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert words.listed([]) == ""
-    assert words.counted(0, "area", "areas") == "no areas"
-    assert words.counted(1, "area", "areas") == "1 area"
-    assert words.counted(1200, "area", "areas") == "1,200 areas"
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.0, "fewer than 1 in 20"),
+        (0.049, "fewer than 1 in 20"),
+        (0.05, "about 1 in 10"),
+        (0.38, "about 4 in 10"),
+        (0.5, "about half"),
+        (0.949, "about 9 in 10"),
+        (0.95, "nearly all"),
+        (1.0, "nearly all"),
+    ],
+)
+def test_shares_are_said_as_people_say_them(share: float, said: str) -> None:
+    assert words.in_ten(share) == said
 
 
 def test_every_reason_a_number_may_be_missing_has_words() -> None:

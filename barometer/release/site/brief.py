@@ -1,0 +1,191 @@
+"""`brief.pdf`: the release on two pages of A4 for councillors, set by Typst from the same figures. Same content, same bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from barometer.release.site.drawings import hatch
+from barometer.release.site.figures import Series, default_indicator
+from barometer.release.site.map_page import legend
+from barometer.release.site.movers import most_changed
+from barometer.release.site.overview import alert_in_words, alerts, alive_rumours, first_steps
+from barometer.release.site.view import View
+from barometer.release.summary import HEADLINE_DIMENSIONS, summarise
+from barometer.release.words import unit_in_words
+
+TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
+# Tagged, with a title, a language and words for every picture.
+STANDARD = "ua-1"
+MOST_SENTENCES = 4
+MOST_RUMOURS = 4
+MOST_ALERTS = 2
+MOST_FIGURES = 14
+
+
+def render(view: View) -> bytes:
+    """The PDF. Dates itself by the night, so that drafting again gives the same bytes."""
+    inputs = {"brief": json.dumps(brief(view), ensure_ascii=False)}
+    made = typst.compile(
+        TEMPLATE.read_bytes(),
+        format="pdf",
+        ignore_system_fonts=True,
+        sys_inputs=inputs,
+        pdf_standards=STANDARD,
+        timestamp=int(view.site.night.issued_at.timestamp()),
+    )
+    if not isinstance(made, bytes):
+        raise TypeError(f"typst gave {type(made).__name__}, not one PDF")
+    return made
+
+
+def brief(view: View) -> dict[str, Any]:
+    """Everything the template sets: text ready to read, and the map as SVG."""
+    site, say = view.site, view.language.say
+    summary = summarise(site.content, site.night.city, site.night.night, view.language)
+    movers, rumours = most_changed(view), alive_rumours(view)
+    series = site.series[default_indicator(site.series, site.night.city)]
+    return {
+        "language": view.language.code,
+        "city": site.night.city.name,
+        "day": view.language.day(site.night.night),
+        "is_synthetic": site.content.is_synthetic,
+        "labels": labels(view),
+        "unheard": summary.unheard[:MOST_SENTENCES],
+        "headlines": [
+            [h.title, f"{h.value} {(h.roughly and f'({h.roughly})') or h.unit}".strip(), h.interval, h.change]
+            for h in summary.headlines
+        ],
+        "movers": [[mover.name, mover.sentence, mover.verdict, " ".join(mover.reasons)] for mover in movers],
+        "alerts": [
+            [alert["name"], f"{alert['message']} {alert['advice']}"]
+            for alert in (alert_in_words(row, view) for row in alerts(view)[:MOST_ALERTS])
+        ],
+        "first": first_steps(view, summary, movers, rumours),
+        "rumours": [_rumour(row, view) for row in rumours[:MOST_RUMOURS]],
+        "figures": city_figures(view)[:MOST_FIGURES],
+        "sureness": summary.sureness,
+        "icc": _icc(view),
+        "map": map_svg(series, view),
+        "map_title": say(
+            "%(title)s, %(period)s",
+            title=view.title(series.indicator),
+            period=view.period(series.periods[series.latest]),
+        ),
+        "legend": legend(series, view),
+        "run": site.night.run_id,
+        "attribution": list(site.night.city.attribution),
+    }
+
+
+def labels(view: View) -> dict[str, str]:
+    """The brief's own words."""
+    say = view.language.say
+    return {
+        "kicker": say("Social Trust Barometer"),
+        "title": say("Social trust in %(city)s: brief for councillors", city=view.site.night.city.name),
+        "synthetic": say("SYNTHETIC DATA"),
+        "synthetic_words": say(
+            "Every figure on this page comes from a simulation made for demonstration. None of it says anything about real"
+            " people or real places."
+        ),
+        "approval": say("Who approved this release, and when, stands on its pages (index.html)."),
+        "unheard": say("Who is not heard"),
+        "stand": say("Where the whole city stands"),
+        "figure": say("Figure"),
+        "value": say("Value"),
+        "interval": say("95%% interval"),
+        "change": say("Change"),
+        "movers": say("What changed most, and can we believe it?"),
+        "believe": say("Can we believe it?"),
+        "first": say("What to do first"),
+        "alerts": say("Worth a look first"),
+        "rumours": say("Which claims are going round"),
+        "no_rumours": say("No claim is going round that enough people carry to be shown."),
+        "nothing_changed": say("There is no earlier period to compare with yet."),
+        "figures": say("More figures for the whole city"),
+        "sure": say("How sure are we"),
+        "icc": say("Beside trust: the Intercultural Cities Index"),
+        "from": say("Where these figures come from"),
+        "from_words": say(
+            "Survey answers are the measure, weighted to the make-up of the adult population. Where too few answered, a "
+            "statistical model lends a neighbourhood strength from how like places answered. Public posts are read by a "
+            "language model that makes mistakes: read them for movement, not for level. Practitioners’ reports, "
+            "observations and counts stand beside them. Figures behind which there are fewer than %(minimum)s people are "
+            "withheld.",
+            minimum=view.site.minimum_persons,
+        ),
+        "limits": say("What these figures cannot tell"),
+        "limits_words": say(
+            "They show what changed, not why. They speak of areas: nobody is scored, and nothing here may be used about a "
+            "single person. A missing figure is not zero."
+        ),
+        "map_alt": say("Map of the city’s neighbourhoods, coloured by this figure; the pages list every one."),
+        "no_figure": say("no figure"),
+        "licence": say("Figures: Creative Commons Attribution 4.0 International (CC BY 4.0)."),
+        "of": say("page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
+    }
+
+
+def _rumour(row: dict[str, Any], view: View) -> list[str]:
+    """Terms, how many and since when, what answers it."""
+    say = view.language.say
+    heard = say(
+        "%(number)s people or more, last heard on %(day)s.",
+        number=view.language.number(row["voices"]),
+        day=view.language.day(row["last_seen"]),
+    )
+    found = [f"{answer['title'] or answer['claim']} ({answer['source']})" for answer in row["answers"]]
+    if not found:
+        return [", ".join(row["terms"]), heard, say("Nothing in the city’s evidence library answers it yet.")]
+    lead = (
+        say("What answers it:")
+        if row["answers"][0]["is_confirmed"]
+        else say("What may answer it (found by matching words, confirmed by nobody):")
+    )
+    return [", ".join(row["terms"]), heard, f"{lead} {'; '.join(found)}"]
+
+
+def city_figures(view: View) -> list[list[str]]:
+    """Title, value and interval of the whole city's newest figures of trust, in the order of indicators.yaml."""
+    city, found = view.site.night.city.id, []
+    for series in view.site.series.values():
+        figure = series.at(city)
+        if figure.is_shown and series.indicator.dimension in HEADLINE_DIMENSIONS:
+            indicator = series.indicator
+            unit = unit_in_words(indicator, view.language)
+            value = f"{view.value(figure.value, indicator)} {unit}".strip()
+            found.append([view.title(indicator), value, view.interval(figure, indicator)])
+    return found
+
+
+def _icc(view: View) -> str:
+    record, say = view.site.icc, view.language.say
+    if not record["is_provided"]:
+        return say("The city has not provided its scores, so none are shown. None have been estimated.")
+    said = say(
+        "What the city does, scored from 0 to 100, entered by the city for %(year)s. It does not measure trust.",
+        year=record["year"],
+    )
+    return f"{said} {say('These scores are invented for the demonstration.')}" if record["is_synthetic"] else said
+
+
+def map_svg(series: Series, view: View) -> str:
+    """The map of the pages as a file of its own, with the colours of print."""
+    paths, box = view.site.paths
+    fills = {area: series.at(area) for area in paths}
+    shapes = "".join(
+        f'<path fill="{"url(#hatch)" if fills[area].value is None else series.colour(fills[area].value or 0.0)}" '
+        f'd="{path}"/>'
+        for area, path in paths.items()
+    )
+    pattern = (
+        str(hatch())
+        .replace('class="hatch-ground"', 'fill="#f1f3f4"')
+        .replace('class="hatch-line"', 'stroke="#8a949e" stroke-width="5"')
+    )
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">'
+    return f'{opening}{pattern}<g stroke="#ffffff" stroke-width="3">{shapes}</g></svg>'

@@ -1,0 +1,250 @@
+"""`index-icc.html`: the Intercultural Cities Index as the city entered it, beside trust and never part of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from barometer.release.icc import INDICES, LENS
+from barometer.release.icc_charts import achievement_chart, comparison_chart, progress_chart
+from barometer.release.icc_index import (
+    DIVERSITIES,
+    LARGER_FROM_PERSONS,
+    MORE_DIVERSE_FROM_PERCENT,
+    SIZES,
+    beside_others,
+    comparable,
+    facts_and_figures,
+    progress,
+)
+from barometer.release.icc_words import FEWEST_CITIES, NO_CAUSE, Finding, beside_trust, findings, read_beside
+from barometer.release.language import N_
+from barometer.release.site.figures import Series
+from barometer.release.site.script_data import conventions
+from barometer.release.site.view import View, as_script_data
+from barometer.release.words import unit_in_words
+
+FILE = "index-icc.html"
+MOST_FINDINGS = 4
+# Marked here, because the data files name them in the programme's own words.
+NAMES = (
+    N_("Commitment"),
+    N_("Intercultural lens"),
+    N_("Mediation and conflict resolution"),
+    N_("Language"),
+    N_("Media and communication"),
+    N_("International outlook"),
+    N_("Intercultural intelligence and competence"),
+    N_("Welcoming newcomers"),
+    N_("Leadership and citizenship"),
+    N_("Anti-discrimination"),
+    N_("Participation"),
+    N_("Interaction"),
+    N_("Education"),
+    N_("Neighbourhoods"),
+    N_("Public services"),
+    N_("Business and labour market"),
+    N_("Cultural and social life"),
+    N_("Public space"),
+)
+ANSWERS = {"yes": N_("yes"), "partly": N_("partly"), "no": N_("no")}
+_TITLES = INDICES | LENS
+
+
+def render(view: View) -> str:
+    """The page: what the Index is, where the city stands among others and over time, all scores, beside trust."""
+    record, scores = view.site.icc, view.site.index_scores
+    others = comparable(scores)
+    beside = beside_others(scores, others)
+    found = findings(beside)
+    return view.page(
+        "index_icc.html.j2",
+        FILE,
+        icc=record | {"scores": [score | {"name": _name(score, view)} for score in record["scores"]]},
+        strengths=[_in_words(f, beside, view) for f in found if f.is_strength][:MOST_FINDINGS],
+        weaknesses=[_in_words(f, beside, view) for f in found if not f.is_strength][:MOST_FINDINGS],
+        beside=[_beside(row, view) for row in beside.filter(pl.col("sub_index").is_null()).iter_rows(named=True)],
+        progress_words=progress_words(progress(scores), view),
+        years=_years(progress(scores), view),
+        countries=sorted(others["country"].unique().to_list()),
+        larger=view.language.number(LARGER_FROM_PERSONS),
+        diverse=view.language.number(MORE_DIVERSE_FROM_PERCENT),
+        facts=_facts(view) if others.height else [],
+        no_cause=view.language.say(NO_CAUSE),
+        lined_up=_beside_trust(beside, view),
+        data=as_script_data(_script_data(scores, others, beside, view)),
+    )
+
+
+def _name(score: dict[str, Any], view: View) -> str:
+    title = _TITLES[score["sub_index"] or score["index"]]
+    return view.language.say(title)
+
+
+def _in_words(finding: Finding, beside: pl.DataFrame, view: View) -> str:
+    """A strength or weakness in the language of the page; see `findings` for what it is held against."""
+    same = pl.col("index").eq(finding.index) & pl.col("sub_index").eq_missing(pl.lit(finding.sub_index, pl.String))
+    row = beside.filter(same).row(0, named=True)
+    name = _name({"index": finding.index, "sub_index": finding.sub_index}, view)
+    values = {
+        "name": name,
+        "score": view.language.number(row["score"]),
+        "points": view.language.number(abs(finding.points)),
+        "cities": view.language.number(row["cities"]),
+    }
+    if row["cities"] < FEWEST_CITIES:
+        message = (
+            N_("%(name)s: %(score)s, %(points)s points above the middle of the city’s own scores.")
+            if finding.is_strength
+            else N_("%(name)s: %(score)s, %(points)s points below the middle of the city’s own scores.")
+        )
+        return view.language.say(message, **values)
+    message = (
+        N_("%(name)s: %(score)s, %(points)s points above the middle of %(cities)s other cities.")
+        if finding.is_strength
+        else N_("%(name)s: %(score)s, %(points)s points below the middle of %(cities)s other cities.")
+    )
+    return view.language.say(message, **values)
+
+
+def _beside(row: dict[str, Any], view: View) -> dict[str, str]:
+    """One index of the city beside the other cities' middle half."""
+    number = view.language.number
+    half = row["lower_quartile"], row["upper_quartile"]
+    return {
+        "name": _name(row, view),
+        "score": number(row["score"]),
+        "median": "" if row["median"] is None else number(row["median"]),
+        "half": ""
+        if None in half
+        else view.language.say("%(start)s to %(end)s", start=number(half[0]), end=number(half[1])),
+        "cities": number(row["cities"]),
+    }
+
+
+def progress_words(rows: pl.DataFrame, view: View) -> str:
+    """How many of the twelve rose, fell and stayed between the first and the last year entered; empty with one year."""
+    whole = rows.filter(pl.col("sub_index").is_null())
+    years = whole["year"].unique().sort().to_list()
+    if len(years) < 2:
+        return ""
+    last = whole.filter(pl.col("year") == years[-1])["since_first"].drop_nulls()
+    rose, fell = int((last > 0).sum()), int((last < 0).sum())
+    return view.language.say(
+        "Between %(first)s and %(last)s, %(rose)s of %(all)s indices rose, %(fell)s fell and %(same)s stayed.",
+        first=years[0],
+        last=years[-1],
+        rose=rose,
+        all=len(last),
+        fell=fell,
+        same=len(last) - rose - fell,
+    )
+
+
+def _years(rows: pl.DataFrame, view: View) -> dict[str, Any]:
+    """Core scores of the twelve by year, for a table: years, and a row an index."""
+    whole = rows.filter(pl.col("sub_index").is_null())
+    years = whole["year"].unique().sort().to_list()
+    at = {(row["index"], row["year"]): row["score"] for row in whole.iter_rows(named=True)}
+    known = [index for index in INDICES if any((index, year) in at for year in years)]
+    cells = {index: [at.get((index, year)) for year in years] for index in known}
+    return {
+        "years": years,
+        "rows": [
+            (
+                _name({"index": index, "sub_index": None}, view),
+                ["–" if s is None else view.language.number(s) for s in row],
+            )
+            for index, row in cells.items()
+        ],
+    }
+
+
+def _facts(view: View) -> list[dict[str, Any]]:
+    """Chosen questions with the share of cities that answer each way."""
+    night = view.site.night
+    table = facts_and_figures(night.city, night.settings.configs)
+    grouped: dict[str, dict[str, Any]] = {}
+    for row in table.iter_rows(named=True):
+        entry = grouped.setdefault(
+            row["question"],
+            {
+                "index": _name({"index": row["index"], "sub_index": None}, view),
+                "text": view.language.configured_text(row["text"]),
+                "asked": view.language.number(row["asked"]),
+                "answers": [],
+            },
+        )
+        answer = ANSWERS[row["answer"]]
+        entry["answers"].append((view.language.say(answer), view.language.share(row["share"])))
+    return list(grouped.values())
+
+
+def _beside_trust(beside: pl.DataFrame, view: View) -> list[dict[str, Any]]:
+    """Policy inputs lined up with figures of the whole city that they might bear on: no causes."""
+    site, city = view.site, view.site.night.city.id
+    lines = read_beside(site.night.settings.configs, frozenset(site.content.indicators.by_id))
+    values = [
+        {"indicator": name, "value": f.value, "lower": f.lower, "upper": f.upper}
+        for name, series in site.series.items()
+        if (f := series.at(city)).is_shown
+    ]
+    schema = {"indicator": pl.String, "value": pl.Float64, "lower": pl.Float64, "upper": pl.Float64}
+    joined = beside_trust(lines, beside, pl.DataFrame(values, schema=schema)).drop_nulls(["score", "value"])
+    return [_lined_up(row, site.series[row["indicator"]], view) for row in joined.iter_rows(named=True)]
+
+
+def _lined_up(row: dict[str, Any], series: Series, view: View) -> dict[str, str]:
+    figure = series.at(view.site.night.city.id)
+    return {
+        "index": _name({"index": row["index"], "sub_index": None}, view),
+        "score": view.language.number(row["score"]),
+        "because": view.language.configured_text(row["because"]),
+        "title": view.title(series.indicator),
+        "value": f"{view.value(figure.value, series.indicator)} {unit_in_words(series.indicator, view.language)}".strip(),
+        "interval": view.interval(figure, series.indicator),
+    }
+
+
+def _script_data(scores: pl.DataFrame, others: pl.DataFrame, beside: pl.DataFrame, view: View) -> dict[str, Any]:
+    charts = {"achievement": achievement_chart()}
+    if others.height:
+        charts["comparison"] = comparison_chart()
+    steps = progress(scores).filter(pl.col("sub_index").is_null())
+    if steps["year"].n_unique() > 1:
+        charts["progress"] = progress_chart()
+    place = {index: at for at, index in enumerate(INDICES)}
+    named = lambda row: {"title": _name(row, view), "place": place[row["index"]]}  # noqa: E731
+    whole = beside.filter(pl.col("sub_index").is_null())
+    return conventions(view.language) | {
+        "charts": charts,
+        "achievement": [
+            named(row)
+            | {k: row[k] for k in ("score", "lower_quartile", "median", "upper_quartile")}
+            | {"shown": row["score"]}
+            for row in whole.iter_rows(named=True)
+        ],
+        "progress": [named(row) | {"year": row["year"], "score": row["score"]} for row in steps.iter_rows(named=True)],
+        "comparison": [named(row) | _point(row, view) for row in _points(scores, others).iter_rows(named=True)],
+        "say": {"cities": view.language.catalogue.gettext(N_("Compared with %(number)s other cities."))},
+    }
+
+
+def _points(scores: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Newest core scores of the twelve, of the other cities and of this one, which is drawn last."""
+    own = scores.filter(pl.col("is_own")).sort("year").unique(["index", "sub_index", "kind"], keep="last")
+    both = pl.concat([others, own.select(others.columns)])
+    return both.filter(pl.col("sub_index").is_null(), pl.col("kind") == "core").sort("is_own", "city", "index")
+
+
+def _point(row: dict[str, Any], view: View) -> dict[str, Any]:
+    persons, born_abroad = row["population"], row["foreign_born_percent"]
+    return {
+        "city": view.site.night.city.name if row["is_own"] else row["name"],
+        "score": row["score"],
+        "who": "own" if row["is_own"] else "other",
+        "country": row["country"],
+        "size": "" if persons is None else SIZES[persons >= LARGER_FROM_PERSONS],
+        "diversity": "" if born_abroad is None else DIVERSITIES[born_abroad >= MORE_DIVERSE_FROM_PERCENT],
+    }

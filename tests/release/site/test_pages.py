@@ -1,0 +1,296 @@
+"""What each page says: with its uncertainty, in the reader's language, never more than is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from barometer.release.content import collect_content
+from barometer.release.language import ENGLISH
+from barometer.release.site import (
+    compare,
+    data_page,
+    index_page,
+    map_page,
+    methods,
+    neighbourhood,
+    overview,
+    rumours_page,
+)
+from barometer.release.site.figures import NOTHING
+from barometer.release.site.movers import most_changed
+from barometer.release.site.releases import render_releases
+from barometer.release.site.view import Site, View
+from barometer.tables import EXPLAINED_BY, TABLES
+from tests.release.catalogues import is_message, translated
+from tests.release.sample_night import WAVES, invented_alerts, invented_skill, sample_night
+from tests.release.site.reading import Page
+
+MODULES = (overview, map_page, compare, rumours_page, index_page, methods, data_page)
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> View:
+    """A night with an alert, signals whose skill is known, and changes that explain themselves."""
+    home = tmp_path_factory.mktemp("telling")
+    plain = sample_night(home / "plain")
+    shown = collect_content(plain).estimates.filter(
+        pl.col("indicator") == "trust_council", pl.col("geography") == plain.city.primary
+    )
+    area = shown.filter(pl.col("value").is_not_null().all().over("area"))["area"][0]
+    advice = (
+        "Look first at who answered this time and in the waves before, on the page of who is heard. Then ask the service "
+        "concerned what changed for people there, read the newest reports' reasons, and say publicly what will be done by "
+        "when."
+    )
+    night = sample_night(
+        home / "telling",
+        alerts=invented_alerts(plain, area).with_columns(advice=pl.lit(advice)),
+        skill=invented_skill(plain, practitioner_trust=0.4, posts_trust_share=0.0, rumour_share=0.0),
+    )
+    return View(Site(collect_content(night), night, home), ENGLISH, (ENGLISH,))
+
+
+def in_swedish(view: View, swedish: View) -> View:
+    return View(view.site, swedish.language, swedish.languages)
+
+
+def read(module: Any, view: View) -> Page:
+    return Page(module.render(view))
+
+
+def of_area(view: View, area: str) -> Page:
+    return Page(dict(neighbourhood.render_all(view))[view.area_file(area)])
+
+
+def explained(view: View, parts: tuple[float, ...], *, is_within_noise: bool) -> tuple[View, dict[str, Any]]:
+    """The view with the clearest change of a neighbourhood explained by `parts`, in the order of the factors."""
+    clear = view.site.changes.filter(pl.col("geography") == view.site.night.city.primary).sort("p").row(0, named=True)
+    start, end = WAVES[-1]
+    common = {"night": view.site.night.night, "city": "sample", "period_start": start, "period_end": end}
+    common |= {name: clear[name] for name in ("indicator", "geography", "area")}
+    common |= {"since": "2026-05-08-1", "since_start": start, "since_end": end, "change": sum(parts), "noise": 0.1}
+    common |= {"is_within_noise": is_within_noise, "words": "", "synthetic": True}
+    rows = [common | {"factor": f, "part": p} for f, p in zip(EXPLAINED_BY, parts, strict=True)]
+    content = replace(view.site.content)
+    object.__setattr__(content, "explanations", pl.DataFrame(rows, schema=TABLES["explanations"].schema))
+    return View(Site(content, view.site.night, view.site.folder), view.language, view.languages), clear
+
+
+def test_three_neighbourhoods_that_changed_most_each_say_whether_to_believe_it(view: View) -> None:
+    movers = most_changed(view)
+    assert len({mover.area for mover in movers}) == len(movers) == 3
+    local = view.site.changes.filter(pl.col("geography") == view.site.night.city.primary)
+    clear = set(local.filter("is_clear")["area"])
+    assert [mover.verdict_kind for mover in movers] == ["yes" if mover.area in clear else "no" for mover in movers]
+    text = read(overview, view).text
+    for mover in movers:
+        assert f"{mover.name} {mover.sentence}" in text
+        assert mover.verdict in text
+        assert re.search(r"A change of .*, give or take ", mover.reasons[0])
+
+
+def test_a_change_that_comes_from_the_method_is_to_be_taken_with_care(view: View) -> None:
+    changed, clear = explained(view, (0.01, 0.0, 0.0, -0.3, 0.0), is_within_noise=True)
+    first = most_changed(changed)[0]
+    assert (first.area, first.verdict_kind) == (clear["area"], "careful")
+
+
+def test_a_neighbourhoods_page_splits_its_changes_into_parts_that_sum(view: View) -> None:
+    changed, clear = explained(view, (0.2, 0.0, -0.05, 0.1, 0.0), is_within_noise=False)
+    text = of_area(changed, clear["area"]).text
+    assert "Where the changes come from" in text
+    found = re.search(r"(\+[\d.]+)[^+−]*(\+[\d.]+)[^+−]*new data, (\+[\d.]+)[^+−]*the language model, (−[\d.]+)", text)
+    assert found
+    whole, *parts = (float(part.replace("−", "-")) for part in found.groups())
+    assert sum(parts) == pytest.approx(whole, abs=0.11)
+
+
+def test_a_neighbourhood_without_explanations_says_so(view: View) -> None:
+    assert "No figure here differs from the last release" in of_area(view, next(iter(view.site.areas))).text
+
+
+def test_a_neighbourhoods_page_tells_every_indicator_with_interval_people_and_method(view: View) -> None:
+    area = next(
+        a
+        for a in view.site.areas
+        if all(s.at(a).is_shown for s in view.site.series.values() if s.indicator.signal == "answers")
+    )
+    text = of_area(view, area).text
+    for series in view.site.series.values():
+        figure = series.at(area)
+        assert view.title(series.indicator) in text
+        if figure.is_shown:
+            assert f"{view.value(figure.value, series.indicator)}" in text
+            assert view.interval(figure, series.indicator) in text
+            assert view.people(figure.n, series.indicator) in text
+        else:
+            assert f"No figure ({view.reason(figure)}):" in text
+
+
+def test_no_neighbourhood_is_ranked_beside_the_city_within_its_uncertainty(view: View) -> None:
+    city = view.site.night.city.id
+    for area in list(view.site.areas)[:10]:
+        page = of_area(view, area).text
+        figures = [(s.at(area), s.at(city)) for s in view.site.series.values() if s.at(area).is_shown]
+        higher = sum(f.lower > c.value for f, c in figures if f.lower is not None and c.value is not None)
+        lower = sum(f.upper < c.value for f, c in figures if f.upper is not None and c.value is not None)
+        assert page.count("higher than the city") == higher
+        assert page.count("lower than the city") == lower
+
+
+def test_a_history_comes_as_a_table_too(view: View) -> None:
+    area = next(a for a in view.site.areas if len(view.site.series["rumour_share"].shown(a)) > 1)
+    page = of_area(view, area)
+    drawings = sum(tag == "svg" and attrs.get("class") == "spark" for tag, attrs in page.tags)
+    tables = page.text.count("as a table")
+    assert drawings == tables > 3
+
+
+def test_what_is_withheld_is_not_told_by_any_page(view: View) -> None:
+    series = view.site.series["wallet_neighbour"]
+    area = next(a for a in view.site.areas if series.at(a).missing_reason == "suppressed")
+    assert series.at(area)._replace(missing_reason=None, method=None, effective_n=None, reliability=None) == NOTHING
+    assert "withheld to protect people" in of_area(view, area).text
+
+
+def test_the_map_comes_with_every_area_as_a_link_that_says_its_figure(view: View) -> None:
+    page = read(map_page, view)
+    links = {a["data-area"]: a for tag, a in page.tags if tag == "a" and "data-area" in a}
+    assert set(links) == set(view.site.areas)
+    assert all(links[area]["href"] == view.area_file(area) for area in links)
+    labels = [str(a["aria-label"]) for a in links.values()]
+    assert all(name in label for name, label in zip(view.site.areas.values(), labels, strict=True))
+    assert any("no figure, withheld to protect people" in label for label in labels)
+    assert any(re.search(r": \d+% \(\d+% to \d+%\)$", label) for label in labels)
+
+
+def test_claims_are_told_as_words_with_at_least_so_many_people(view: View) -> None:
+    text = read(rumours_page, view).text
+    assert "answered library · closing · sold" in text
+    assert "40 or more" in text
+    assert "secret" not in text
+    assert "This is an association" in text
+
+
+def test_a_claim_says_what_may_answer_it_and_that_nobody_confirmed_it(view: View) -> None:
+    rumours = view.site.content.rumours.with_columns(
+        suggested=pl.lit(["synthetic-library-closure"]), status=pl.lit("seen")
+    )
+    changed = View(
+        Site(replace(view.site.content, rumours=rumours), view.site.night, view.site.folder), ENGLISH, (ENGLISH,)
+    )
+    for module in (rumours_page, overview):
+        text = read(module, changed).text
+        assert (
+            "confirmed by nobody): Is the branch library closing? No decision to sell (finding on the claim: false)"
+            in text
+        )
+    assert "Answer the claim about “library, closing, sold”" in read(overview, changed).text
+
+
+def test_an_alert_is_told_with_what_to_do_first_in_both_languages(telling: View, swedish: View) -> None:
+    text = read(overview, telling).text
+    assert "Worth a look first" in text
+    assert "“Trust in the city council (0 to 10)” fell by 0.3 to 1.2 (95% interval), seen since 29 March 2026." in text
+    assert "Look first at who answered this time" in text
+    other = read(overview, in_swedish(telling, swedish)).text
+    assert (
+        "”Tillit till kommunen (0 till 10)” sjönk med 0,3 till 1,2 (95 %-intervall), sett sedan 29 mars 2026." in other
+    )
+    assert "Se först efter vilka som svarade" in other
+
+
+def test_what_signals_add_is_said_with_its_interval_and_the_idle_ones_have_no_weight(telling: View) -> None:
+    text = read(methods, telling).text
+    assert "Trust as practitioners sense it (0 to 10) 20% 5% to 35% 0.40" in text
+    assert "Voices that pass on a rumour −10% −40% to 20% none" in text
+    assert "3 signals tried" in text
+
+
+def test_a_night_with_neither_says_nothing_of_them(view: View) -> None:
+    assert "Worth a look first" not in read(overview, view).text
+    assert "What signals add to the survey" not in read(methods, view).text
+
+
+def test_every_indicator_has_a_card_that_links_can_open(view: View) -> None:
+    page = read(methods, view)
+    assert set(view.site.series) <= set(page.ids)
+    assert "share of people" in page.text
+    assert "every 4 weeks" in page.text
+
+
+def test_models_are_told_with_their_figures_and_what_they_are_not_fit_for(view: View) -> None:
+    cards = methods.model_cards(view.site.night.settings.models)
+    assert cards[0].is_in_use
+    assert all(0 < score <= 1 for card in cards for score in card.scores.values())
+    assert "not fit to publish" in read(methods, view).text
+    assert methods.model_cards(Path("/nowhere")) == []
+
+
+def test_a_record_of_algorithmic_transparency_is_linked_where_it_comes_with_the_release(
+    view: View, tmp_path: Path
+) -> None:
+    (tmp_path / "atrs.json").write_text("{}", "utf-8")
+    beside = View(Site(view.site.content, view.site.night, tmp_path), ENGLISH, (ENGLISH,))
+    assert "atrs.json" in read(methods, beside).addresses("a")[-1] or "atrs.json" in read(methods, beside).addresses(
+        "a"
+    )
+    assert "No record under the Algorithmic Transparency" in read(methods, view).text
+
+
+def test_downloads_are_every_data_file_with_its_size(view: View, released: Path) -> None:
+    page = read(data_page, View(Site(view.site.content, view.site.night, released), ENGLISH, (ENGLISH,)))
+    offered = {a["href"] for tag, a in page.tags if tag == "a" and "download" in a}
+    files = {
+        path.name for path in released.iterdir() if path.suffix in (".csv", ".json", ".parquet", ".geojson", ".pdf")
+    }
+    assert files <= offered
+    size = -(-(released / "estimates.csv").stat().st_size // 1000)
+    assert f"{size} kB" in page.text
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(1, "1 kB"), (1000, "1 kB"), (1001, "2 kB"), (999_999, "1,000 kB"), (1_460_000, "1.5 MB")]
+)
+def test_sizes_are_said_as_people_read_them(view: View, size: int, said: str) -> None:
+    assert data_page.size_in_words(size, view) == said
+
+
+def test_the_index_stands_beside_trust_with_strengths_others_and_years(view: View) -> None:
+    text = read(index_page, view).text
+    assert "It does not measure trust, and no trust figure of this release is made from it." in text
+    assert "These scores are invented for the demonstration." in text
+    assert re.search(r"Participation: 90, \d+ points above the middle of 16 other cities\.", text)
+    assert "Nothing here shows that it did" in text
+    assert re.search(r"Between 20\d\d and 2026, \d+ of 12 indices rose", text)
+
+
+def test_no_english_sentence_is_left_on_a_swedish_page(telling: View, swedish: View) -> None:
+    # given every English message that reads otherwise in Swedish, as text without its placeholders
+    other = in_swedish(telling, swedish)
+    sentences = set()
+    for message in translated("sv"):
+        if is_message(message):
+            for english in [message.id] if isinstance(message.id, str) else message.id:
+                plain = re.sub(r"<[^>]+>", "", english).replace("%%", "%")
+                parts = [part.strip() for part in re.split(r"%\(\w+\)s", plain)]
+                sentences |= {part for part in parts if len(part) > 14 and " " in part}
+    swedish_text = " ".join(str(m.string) for m in translated("sv"))
+    sentences = {each for each in sentences if each not in swedish_text}
+    assert len(sentences) > 200
+    # when all kinds of Swedish pages are read
+    texts = {module.FILE: read(module, other).text for module in MODULES}
+    texts["neighbourhood"] = of_area(other, next(iter(other.site.areas))).text
+    # then none of them is there
+    left = {(file, each) for file, text in texts.items() for each in sentences if each in text}
+    assert left == set()
+
+
+def test_an_empty_list_of_releases_says_so() -> None:
+    assert "Nothing has been released yet." in render_releases("Testville", False, [])
