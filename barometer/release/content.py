@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,9 +9,18 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
+from barometer.release.before import Key
+from barometer.release.cover import Family
 from barometer.release.disclosure import ROUNDING_BASE
-from barometer.release.history import former_release
-from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
+from barometer.release.history import earlier_releases, fingerprint
+from barometer.release.protect import (
+    SUPPRESSED,
+    coverage_families,
+    estimate_families,
+    protect_coverage,
+    protect_estimates,
+    withheld_estimates,
+)
 from barometer.tables import TABLES
 
 SHOWN_TERMS = 6
@@ -23,8 +31,17 @@ _COVERAGE_ORDER = ("signal", "geography", "area", "period_start", "group")
 
 
 @dataclass(frozen=True)
+class Guarded:
+    """What the gate must know to attack a draft, and nobody may see: the exact families, and what is withheld."""
+
+    estimates: dict[Key, Family]
+    coverage: dict[Key, Family]
+    withheld: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Content:
-    """Protected tables of one night. Nothing in here may not be published."""
+    """Protected tables of one night. Nothing in here but `guarded` may not be published."""
 
     indicators: Indicators
     estimates: pl.DataFrame
@@ -38,6 +55,7 @@ class Content:
     sensitivity: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
+    guarded: Guarded
 
 
 def collect_content(night: Night) -> Content:
@@ -52,18 +70,17 @@ def collect_content(night: Night) -> Content:
     _refuse_nothing(night, estimates, indicators)
     _refuse_failed_checks(night, checks)
     is_synthetic = _one_kind(night, estimates, coverage)
-    inputs = _fingerprint(estimates)
+    inputs = fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
-    shown = protect_estimates(
-        estimates,
-        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
-        minimum_persons=minimum,
-        former=former_release(night, inputs_hash=inputs),
-    )
+    earlier = earlier_releases(night, inputs_hash=inputs)
+    signals = {indicator.id: indicator.signal for indicator in indicators.indicators}
+    families = estimate_families(estimates, signals=signals, minimum_persons=minimum, earlier=earlier)
+    covered = coverage_families(coverage, minimum_persons=minimum, earlier=earlier)
+    shown = protect_estimates(estimates, families, signals=signals, minimum_persons=minimum)
     return Content(
         indicators=indicators,
         estimates=_named(night, shown).sort(TABLES["estimates"].key),
-        coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
+        coverage=_named(night, protect_coverage(coverage, covered)).sort(_COVERAGE_ORDER),
         rumours=_claims(_rows(night, "rumours"), minimum),
         checks=checks,
         audits=_beside(night, "audits", shown),
@@ -73,6 +90,7 @@ def collect_content(night: Night) -> Content:
         sensitivity=_beside(night, "sensitivity", shown),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
+        guarded=Guarded(families, covered, withheld_estimates(shown)),
     )
 
 
@@ -126,11 +144,6 @@ def _one_kind(night: Night, *tables: pl.DataFrame) -> bool:
 
 def _kind(is_synthetic: bool) -> str:
     return "synthetic" if is_synthetic else "real"
-
-
-def _fingerprint(estimates: pl.DataFrame) -> str:
-    """Tells whether two releases were made from the same estimates; of all rows, so that no count follows from it."""
-    return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
 
 
 def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:

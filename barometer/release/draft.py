@@ -15,6 +15,7 @@ from barometer.ledger import passed_through, record, timed
 from barometer.night import Night
 from barometer.release.content import Content, collect_content
 from barometer.release.files import write_files
+from barometer.release.gate import require_safe
 from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
 from barometer.release.package import data_package
 from barometer.release.site import render_page
@@ -32,7 +33,7 @@ def draft_release(night: Night) -> Path:
     """Write the draft of `night` to `<drafts>/<city>/<run id>/`, in place of an earlier one; returns that folder.
 
     The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the
-    release would be unsafe (see `collect_content`).
+    release would be unsafe (see `collect_content` and `require_safe`).
     """
     # Many small matrices: threads of linear algebra would only wait for each other.
     with timed(night, STEP, "draft"), threadpool_limits(limits=1):
@@ -40,6 +41,8 @@ def draft_release(night: Night) -> Path:
         target = draft_folder(night)
         staged = fresh_folder(target.parent / _STAGING)
         _write(staged, content, night)
+        guarded = content.guarded
+        require_safe(staged, estimates=guarded.estimates, coverage=guarded.coverage, withheld=guarded.withheld)
         _swap(staged, target)
         _seal(night, target)
         record(night, STEP, "draft", passed_through(content.estimates.height))

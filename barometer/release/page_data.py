@@ -107,7 +107,8 @@ def _indicator(indicator: Indicator, content: Content, city: City, night: date) 
 def _period(start: date, end: date, night: date) -> dict[str, Any]:
     last = min(end, night)
     middle = start + (last - start) / 2
-    return {"start": start.isoformat(), "day": middle.isoformat(), "words": period_in_words(start, end, night=night)}
+    words = period_in_words(start, end, night=night)
+    return {"start": start.isoformat(), "end": end.isoformat(), "day": middle.isoformat(), "words": words}
 
 
 def _figures(rows: pl.DataFrame, periods: Sequence[tuple[date, date]]) -> dict[str, list[list[Any]]]:
