@@ -9,7 +9,9 @@ Hundepool et al. (2012), Statistical Disclosure Control, sections 4.3 (the intru
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +59,25 @@ class _Part:
     upper: Array
 
 
+@dataclass(frozen=True)
+class _Search:
+    """A question to the solver, known by its `digest`: the choice of cells and the gate ask the same one."""
+
+    digest: bytes
+    part: _Part = field(compare=False)
+    wanted: Mapping[int, int] = field(compare=False)
+
+    @classmethod
+    def of(cls, part: _Part, wanted: Mapping[int, int]) -> _Search:
+        """The question which of the unknowns `wanted` are narrower than asked for."""
+        matrix = part.matrix.tocoo()
+        arrays = (*matrix.coords, matrix.data, part.constants, part.lower, part.upper)
+        text = repr((part.unknowns, sorted(wanted.items()))).encode()
+        return cls(
+            sha256(b"".join([text, *(np.ascontiguousarray(a).tobytes() for a in arrays)])).digest(), part, wanted
+        )
+
+
 def feasible_range(puzzle: Puzzle, unknown: str) -> Range:
     """Least and greatest whole number that `unknown` can be. Raises `ReleaseRefused` when no table fits the puzzle."""
     for part in _parts(puzzle, {unknown}):
@@ -65,7 +86,7 @@ def feasible_range(puzzle: Puzzle, unknown: str) -> Range:
             lower, upper = _single(part)
             return float(lower[at]), float(upper[at])
         bounded = _bounded(part, 1)
-        return _extreme(bounded, at, 1), _extreme(bounded, at, -1)
+        return float(_extreme(bounded, at, 1)[at]), float(_extreme(bounded, at, -1)[at])
     return puzzle.ranges[unknown]
 
 
@@ -78,7 +99,8 @@ def pinned(puzzle: Puzzle, widths: Mapping[str, int]) -> dict[str, Range]:
     found = {name: puzzle.ranges[name] for name in alone}
     for part in _parts(puzzle, widths.keys() - alone):
         wanted = {at: widths[name] for at, name in enumerate(part.unknowns) if name in widths and name not in alone}
-        narrow = _narrow_single(part, wanted) if part.matrix.shape[0] == 1 else _narrow_by_search(part, wanted)
+        is_single = part.matrix.shape[0] == 1
+        narrow = _narrow_single(part, wanted) if is_single else _narrow_by_search(_Search.of(part, wanted))
         found |= {part.unknowns[at]: bounds for at, bounds in narrow.items()}
     return found
 
@@ -135,11 +157,13 @@ def _narrow_single(part: _Part, wanted: Mapping[int, int]) -> dict[int, Range]:
     }
 
 
-def _narrow_by_search(part: _Part, wanted: Mapping[int, int]) -> dict[int, Range]:
+@lru_cache(maxsize=64)
+def _narrow_by_search(search: _Search) -> Mapping[int, Range]:
     """Tables that fit, each with other unknowns large and the rest small, clear most of them; the rest one by one.
 
     An unknown seen in two tables `wanted` apart is cleared for good. What the search misses is only slower.
     """
+    part, wanted = search.part, search.wanted
     bounded, unknowns = _bounded(part, max(wanted.values())), np.array(sorted(wanted))
     width = np.array([wanted[at] for at in unknowns], dtype=float)
     chance = np.random.default_rng(_SEED)
@@ -152,8 +176,11 @@ def _narrow_by_search(part: _Part, wanted: Mapping[int, int]) -> dict[int, Range
         least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
         before, is_open = is_open, greatest[unknowns] - least[unknowns] < width
         misses += before.sum() == is_open.sum()
-    ranges = {int(at): (_extreme(bounded, at, 1), _extreme(bounded, at, -1)) for at in unknowns[is_open]}
-    return {at: (low, high) for at, (low, high) in ranges.items() if high - low < wanted[at]}
+    for at in unknowns[is_open]:
+        if greatest[at] - least[at] < wanted[at]:
+            for solution in (_extreme(bounded, at, 1), _extreme(bounded, at, -1)):
+                least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
+    return {at: (float(least[at]), float(greatest[at])) for at, w in wanted.items() if greatest[at] - least[at] < w}
 
 
 def _bounded(part: _Part, width: int) -> _Part:
@@ -163,11 +190,11 @@ def _bounded(part: _Part, width: int) -> _Part:
     return _Part(part.unknowns, part.matrix, part.constants, part.lower, np.minimum(part.upper, far))
 
 
-def _extreme(part: _Part, at: int, sign: int) -> float:
-    """The least (sign 1) or greatest (sign -1) value of one unknown."""
+def _extreme(part: _Part, at: int, sign: int) -> Array:
+    """A solution with the least (sign 1) or greatest (sign -1) value of one unknown."""
     cost = np.zeros(len(part.unknowns))
     cost[at] = sign
-    return float(_solve(part, cost)[at])
+    return _solve(part, cost)
 
 
 def _solve(part: _Part, cost: Array) -> Array:
