@@ -11,7 +11,7 @@ import pytest
 
 from barometer.lake import open_lake
 from barometer.ops.api import TaskState
-from barometer.ops.approval import APPROVE, REJECT
+from barometer.ops.approval import APPROVE, HOLD, REJECT
 from barometer.ops.embedded import Airflow
 from barometer.ops.follow import Run, failure_in_words, follow, wait_for_question
 from barometer.ops.home import ADMIN_USER
@@ -61,7 +61,7 @@ def test_the_night_waits_for_a_person_and_publishes_nothing_meanwhile(
 @pytest.fixture(scope="module")
 def published(started: Airflow, asked: Run) -> Run:
     """The history's night, answered with a yes and ended."""
-    started.admin.answer(asked.dag_id, asked.run_id, "approve", APPROVE)
+    started.admin.answer(asked.dag_id, asked.run_id, "approve", APPROVE, reason="all figures looked at")
     assert finish(started, asked) == "success"
     return asked
 
@@ -72,6 +72,7 @@ def test_a_yes_publishes_in_the_name_of_who_said_it(settings: Settings, publishe
     approval = json.loads((release / "manifest.json").read_text("utf-8"))["approval"]
     assert approval["approved_by"] == ADMIN_USER
     assert not approval["is_stand_in"]
+    assert approval["reason"] == "all figures looked at"
 
 
 def test_sources_and_shards_were_mapped_and_every_task_succeeded(started: Airflow, published: Run) -> None:
@@ -93,7 +94,10 @@ def test_the_run_left_its_report(settings: Settings, published: Run) -> None:
     assert "All is well" in report.read_text("utf-8")
 
 
-def test_a_no_publishes_nothing(started: Airflow, settings: Settings, published: Run) -> None:
+@pytest.mark.parametrize("answer", [HOLD, REJECT])
+def test_anything_but_a_yes_publishes_nothing(
+    started: Airflow, settings: Settings, published: Run, answer: str
+) -> None:
     assert published.dag_id
     before = releases(settings)
     deliver(settings.home, LAST)
