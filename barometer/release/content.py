@@ -12,6 +12,7 @@ from barometer.night import Night
 from barometer.release.before import Key
 from barometer.release.cover import Family
 from barometer.release.disclosure import ROUNDING_BASE
+from barometer.release.dominance import dominated_records
 from barometer.release.history import earlier_releases, fingerprint
 from barometer.release.protect import (
     SUPPRESSED,
@@ -74,8 +75,11 @@ def collect_content(night: Night) -> Content:
     minimum = night.city.thresholds.minimum_n
     earlier = earlier_releases(night, inputs_hash=inputs)
     signals = {indicator.id: indicator.signal for indicator in indicators.indicators}
-    families = estimate_families(estimates, signals=signals, minimum_persons=minimum, earlier=earlier)
-    covered = coverage_families(coverage, minimum_persons=minimum, earlier=earlier)
+    families = estimate_families(
+        estimates, signals=signals, scales=_scales(indicators), minimum_persons=minimum, earlier=earlier
+    )
+    dominated = dominated_records(_posts(night), coverage, timezone=night.city.timezone)
+    covered = coverage_families(coverage, minimum_persons=minimum, earlier=earlier, dominated=dominated)
     shown = protect_estimates(estimates, families, signals=signals, minimum_persons=minimum)
     return Content(
         indicators=indicators,
@@ -97,6 +101,17 @@ def collect_content(night: Night) -> Content:
 def _rows(night: Night, table: str) -> pl.DataFrame:
     rows = night.lake.read(table).filter(pl.col("night") == night.night).collect()
     return rows.sort(TABLES[table].key)
+
+
+def _scales(indicators: Indicators) -> dict[str, tuple[float, float]]:
+    scales = {indicator.id: indicator.scale for indicator in indicators.indicators}
+    return {name: (s.minimum, s.maximum) for name, s in scales.items() if s.maximum is not None}
+
+
+def _posts(night: Night) -> pl.DataFrame:
+    """Who wrote when and where, of all posts the night may have counted."""
+    columns = ("author", "created_at", "area", "is_repost")
+    return night.lake.read("posts").filter(pl.col("night") <= night.night).select(columns).collect()
 
 
 def _beside(night: Night, table: str, shown: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ clean-up of Kelly, Golden and Assad (1992), "Cell suppression: disclosure protec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from barometer.release.attack import Equation, Puzzle, Range, pinned
@@ -23,6 +23,7 @@ from barometer.release.disclosure import (
     rounded,
     withheld_cells,
 )
+from barometer.release.means import Means, pinned_means
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Before:
 class Family:
     """Cells that add up among each other: `persons` exact, `dominated` those one voice makes up most of.
 
-    `minimum`: fewest people a shown cell has. `is_rounded`: whether counts are shown rounded, as those of people are.
+    `means`: their values, where they are means of those people. `minimum`: fewest people a shown cell has.
+    `is_rounded`: whether counts are shown rounded, as those of people are.
     """
 
     persons: Mapping[str, int]
@@ -46,6 +48,7 @@ class Family:
     minimum: int
     is_rounded: bool = True
     dominated: frozenset[str] = frozenset()
+    means: Means | None = None
     before: Sequence[Before] = field(default_factory=tuple)
 
     @property
@@ -76,10 +79,10 @@ def cells_to_withhold(family: Family) -> frozenset[str]:
     withheld = withheld_cells(
         family.persons, family.totals, minimum=family.minimum, formers=family.formers, sensitive=family.dominated
     )
-    if len(family.totals) < 2 and not family.before:
+    if len(family.totals) < 2 and not family.before and not exposed_means(family, family.persons.keys() - withheld):
         # One equation: two unknowns of `minimum` people together are free between 0 and those, and no cheaper cover is.
         return withheld
-    while found := exposed_cells(family, withheld):
+    while found := exposed_cells(family, withheld) | exposed_means(family, family.persons.keys() - withheld):
         excluded = withheld | known_from(family.formers)
         helper = helper_of(family.persons, family.totals, excluded, found)
         if helper is None:
@@ -94,6 +97,13 @@ def exposed_cells(family: Family, withheld: frozenset[str]) -> dict[str, Range]:
     """
     shown = {c: rounded(n) if family.is_rounded else n for c, n in family.persons.items() if c not in withheld}
     return attacked(family, shown)
+
+
+def exposed_means(family: Family, shown: Collection[str]) -> dict[str, Range]:
+    """Sensitive cells whose mean follows too nearly from those of the `shown` cells, and between what it must lie."""
+    if family.means is None:
+        return {}
+    return pinned_means(family.persons, family.totals, family.means, sensitive=family.sensitive, shown=shown)
 
 
 def attacked(family: Family, shown: Mapping[str, int]) -> dict[str, Range]:
@@ -174,9 +184,8 @@ def _is_safe(family: Family, withheld: frozenset[str], shown: str) -> bool:
     """Whether no withheld cell is open to attack once `shown` is shown; the cheap questions first."""
     if any(gives_away(family.persons, total, withheld, family.minimum) for total in _with(family.totals, shown)):
         return False
-    return not derivable_cells(family.persons, family.totals, withheld, formers=family.formers) and not exposed_cells(
-        family, withheld
-    )
+    found = derivable_cells(family.persons, family.totals, withheld, formers=family.formers)
+    return not (found or exposed_cells(family, withheld) or exposed_means(family, family.persons.keys() - withheld))
 
 
 def _with(totals: Sequence[Total], cell: str) -> Iterator[Total]:

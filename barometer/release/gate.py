@@ -10,7 +10,7 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.release.attack import Range
 from barometer.release.before import COVERAGE_FAMILY, ESTIMATES_FAMILY, Key
-from barometer.release.cover import Family, attacked
+from barometer.release.cover import Family, attacked, exposed_means
 from barometer.release.readback import coverage_said, estimates_said
 
 # Numbers that speak of the people of a cell; a value may be made without them (see `protect.MODELLED`).
@@ -32,6 +32,7 @@ def require_safe(
         *_small_but_stated(said.filter(pl.col("number") == "n"), estimates, ESTIMATES_FAMILY),
         *_small_but_stated(covered.filter(pl.col("number") == "voices"), coverage, COVERAGE_FAMILY),
         *_worked_out(said.filter(pl.col("number") == "n"), estimates, ESTIMATES_FAMILY),
+        *_means_worked_out(said.filter(pl.col("number") == "value"), estimates),
         *_worked_out(covered.filter(pl.col("number") == "voices"), coverage, COVERAGE_FAMILY),
     ]
     if found:
@@ -67,6 +68,15 @@ def _worked_out(counts: pl.DataFrame, families: Mapping[Key, Family], key: tuple
     for found, family in families.items():
         for cell, bounds in attacked(family, stated.get(found, {})).items():
             yield f"{found[0]} from {found[1]}, {cell}: {_between(bounds)}"
+
+
+def _means_worked_out(values: pl.DataFrame, families: Mapping[Key, Family]) -> Iterator[str]:
+    """Sensitive cells whose value follows nearly enough from the values the files state."""
+    parts = values.partition_by(ESTIMATES_FAMILY, as_dict=True)
+    stated = {found: frozenset(rows["cell"].to_list()) for found, rows in parts.items()}
+    for found, family in families.items():
+        for cell, (low, high) in exposed_means(family, stated.get(found, frozenset())).items():
+            yield f"the value of {found[0]} from {found[1]}, {cell}: can only be {low:.3f} to {high:.3f}"
 
 
 def _between(bounds: Range) -> str:

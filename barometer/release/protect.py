@@ -18,8 +18,11 @@ from barometer.release.before import (
     coverage_before,
     estimates_before,
 )
+from barometer.release.coarse import coarse, coarse_effective_n, coarse_reliability
 from barometer.release.cover import Family, cells_to_withhold
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE, Total, derivable_cells, known_from
+from barometer.release.dominance import may_be_dominated
+from barometer.release.means import Means
 
 # Practitioners and observers speak of an area, not of themselves: three keep any two from working out the third.
 MINIMUM_RATERS = 3
@@ -71,10 +74,14 @@ def estimate_families(
     rows: pl.DataFrame,
     *,
     signals: Mapping[str, str],
+    scales: Mapping[str, tuple[float, float]] | None = None,
     minimum_persons: int = MINIMUM_PERSONS,
     earlier: Sequence[FormerRelease] = (),
 ) -> dict[Key, Family]:
-    """(indicator, period_start, period_end) -> its areas and the city, which they add up to in each geography."""
+    """(indicator, period_start, period_end) -> its areas and the city, which they add up to in each geography.
+
+    `signals`: indicator -> signal; `scales`: indicator -> ends of its scale, where it has two.
+    """
     limits, before = _limits(_MINIMUM, minimum_persons), estimates_before(earlier, rows)
     found = {}
     for key, family in rows.partition_by(ESTIMATES_FAMILY, as_dict=True, maintain_order=True).items():
@@ -85,9 +92,25 @@ def estimate_families(
                 totals=_city_total(family),
                 minimum=minimum,
                 is_rounded=signal in _PERSONS_ROUNDED,
+                dominated=may_be_dominated(family) if signal == "answers" else frozenset(),
+                means=_means(family, (scales or {}).get(str(key[0]))) if signal in _PERSONS_ROUNDED else None,
                 before=before.get(key, ()),
             )
     return found
+
+
+def _means(family: pl.DataFrame, scale: tuple[float, float] | None) -> Means | None:
+    """Values of a family, means of its people where no model made them; none without a scale to bound them."""
+    if scale is None:
+        return None
+    told = family.drop_nulls("value").select("area", "value", width=pl.col("upper") - pl.col("lower"))
+    return Means(
+        values=dict(told.select("area", "value").iter_rows()),
+        widths=dict(told.drop_nulls("width").select("area", "width").iter_rows()),
+        own=frozenset(family.filter(~pl.col("method").is_in(MODELLED))["area"].to_list()),
+        lowest=scale[0],
+        highest=scale[1],
+    )
 
 
 def withheld_estimates(shown: pl.DataFrame) -> pl.DataFrame:
@@ -133,11 +156,18 @@ def _mark(rows: pl.DataFrame, hidden: Iterable[tuple[Any, ...]], key: tuple[str,
 def _show(rows: pl.DataFrame, is_people: pl.Expr, rests_on_others: pl.Expr) -> pl.DataFrame:
     """Empty the withheld cells, of those that rest on others only the counts; round the others."""
     is_emptied = pl.col("is_withheld") & ~rests_on_others
+    is_of_them = is_people & ~pl.col("method").is_in(MODELLED)
     shown = rows.with_columns(
-        *(pl.col(name).round(SHOWN_DECIMALS) for name in _NUMBERS),
+        *(
+            pl.when(is_of_them).then(each).otherwise(pl.col(each.meta.output_name()).round(SHOWN_DECIMALS))
+            for each in coarse(_rounded(pl.col("n")))
+        ),
+        reliability=pl.when(is_people)
+        .then(coarse_reliability())
+        .otherwise(pl.col("reliability").round(SHOWN_DECIMALS)),
         n=pl.when(is_people).then(_rounded(pl.col("n"))).otherwise(pl.col("n")),
-        effective_n=pl.when(is_people & (pl.col("effective_n") >= MINIMUM_PERSONS))
-        .then(_rounded(pl.col("effective_n").round().cast(pl.Int64)).cast(pl.Float64))
+        effective_n=pl.when(is_people)
+        .then(coarse_effective_n(ROUNDING_BASE))
         .otherwise(pl.col("effective_n").round(1)),
         is_emptied=is_emptied,
     )
@@ -165,9 +195,17 @@ def protect_coverage(rows: pl.DataFrame, families: Mapping[Key, Family]) -> pl.D
 
 
 def coverage_families(
-    rows: pl.DataFrame, *, minimum_persons: int = MINIMUM_PERSONS, earlier: Sequence[FormerRelease] = ()
+    rows: pl.DataFrame,
+    *,
+    minimum_persons: int = MINIMUM_PERSONS,
+    earlier: Sequence[FormerRelease] = (),
+    dominated: pl.DataFrame | None = None,
 ) -> dict[Key, Family]:
-    """(signal, period_start, period_end) -> its cells, which add up over areas and over the categories of margins."""
+    """(signal, period_start, period_end) -> its cells, which add up over areas and over the categories of margins.
+
+    `dominated`: see `dominance.dominated_records`.
+    """
+    loud = _by_family(dominated)
     limits, before = _limits(_COVERAGE_MINIMUM, minimum_persons), coverage_before(earlier, rows)
     found = {}
     for key, family in rows.partition_by(COVERAGE_FAMILY, as_dict=True, maintain_order=True).items():
@@ -178,9 +216,18 @@ def coverage_families(
                 totals=_coverage_totals(named),
                 minimum=minimum,
                 is_rounded=key[0] in _PERSONS_ROUNDED,
+                dominated=loud.get(key, frozenset()),
                 before=before.get(key, ()),
             )
     return found
+
+
+def _by_family(dominated: pl.DataFrame | None) -> dict[Key, frozenset[str]]:
+    if dominated is None or dominated.is_empty():
+        return {}
+    named = dominated.with_columns(group=pl.lit(EVERYONE)).with_columns(cell=cell_name())
+    parts = named.partition_by(COVERAGE_FAMILY, as_dict=True)
+    return {key: frozenset(rows["cell"].to_list()) for key, rows in parts.items()}
 
 
 def _coverage_totals(named: pl.DataFrame) -> list[Total]:

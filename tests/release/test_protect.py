@@ -100,13 +100,13 @@ def test_a_count_hidden_before_counts_as_hidden_before() -> None:
 def test_what_is_shown_is_rounded() -> None:
     published = protect_estimates(estimates({"a": 13, "b": 41}), signals=SIGNALS)
     assert shown(published) == {"a": 15, "b": 40, "sample": 55}
-    assert shown(published, "value")["a"] == 0.512
-    assert shown(published, "standard_error")["a"] == 0.046
+    assert shown(published, "value")["a"] == 0.5
+    assert shown(published, "standard_error")["a"] == 0.05
 
 
 def test_a_small_effective_n_is_not_rounded_to_nothing() -> None:
     published = protect_estimates(estimates({"a": 30, "b": 41}).with_columns(effective_n=pl.lit(2.34)), signals=SIGNALS)
-    assert shown(published, "effective_n")["a"] == 2.3
+    assert shown(published, "effective_n")["a"] == 2.0
 
 
 def test_a_cell_missing_for_another_reason_does_not_tell_how_few_there_were() -> None:
