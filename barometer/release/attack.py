@@ -95,10 +95,11 @@ def pinned(puzzle: Puzzle, widths: Mapping[str, int]) -> dict[str, Range]:
 
     Raises `ReleaseRefused` when no table fits the puzzle: then nothing is known of what a reader could find.
     """
-    alone = {name for name in widths if puzzle.ranges[name][1] - puzzle.ranges[name][0] < widths[name]}
-    found = {name: puzzle.ranges[name] for name in alone}
-    for part in _parts(puzzle, widths.keys() - alone):
-        wanted = {at: widths[name] for at, name in enumerate(part.unknowns) if name in widths and name not in alone}
+    related = {name for equation in puzzle.equations for name in equation.terms}
+    alone = {name: puzzle.ranges[name] for name in widths if name not in related}
+    found = {name: (low, high) for name, (low, high) in alone.items() if high - low < widths[name]}
+    for part in _parts(puzzle, widths):
+        wanted = {at: widths[name] for at, name in enumerate(part.unknowns) if name in widths}
         is_single = part.matrix.shape[0] == 1
         narrow = _narrow_single(part, wanted) if is_single else _narrow_by_search(_Search.of(part, wanted))
         found |= {part.unknowns[at]: bounds for at, bounds in narrow.items()}

@@ -112,8 +112,9 @@ def attacked(family: Family, shown: Mapping[str, int]) -> dict[str, Range]:
     if not widths or not set(family.persons) - set(shown) | set(_kept_before(family)):
         return {}
     found = pinned(_puzzle(family, shown), widths)
-    earlier = {name: widths[name] for name in found if name in _kept_before(family)}
-    given_away = pinned(_puzzle(family, None), earlier) if earlier else {}
+    # What a reader knows already who is shown nothing today, and only which rows did not change, no cover takes back.
+    again = {name: widths[name] for name in found} if family.before else {}
+    given_away = pinned(_puzzle(family, {}), again) if again else {}
     return {_cell_of(family, name): bounds for name, bounds in found.items() if name not in given_away}
 
 
@@ -141,11 +142,10 @@ def _cell_of(family: Family, name: str) -> str:
     return next(f"{cell} (as it was in an earlier release)" for unknown, cell in named if unknown == name)
 
 
-def _puzzle(family: Family, shown: Mapping[str, int] | None) -> Puzzle:
-    """What the reader has of all releases; without `shown`, of the earlier ones only."""
+def _puzzle(family: Family, shown: Mapping[str, int]) -> Puzzle:
+    """What the reader has of all releases, today's included."""
     sights = [(before.persons, before.shown, before.former.name) for before in family.before]
-    if shown is not None:
-        sights.append((family.persons, shown, str))
+    sights.append((family.persons, shown, str))
     slack = ROUNDING_BASE // 2 if family.is_rounded else 0
     ranges: dict[str, Range] = {}
     equations: dict[tuple[tuple[tuple[str, int], ...], int], Equation] = {}
