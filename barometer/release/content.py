@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -13,7 +14,8 @@ from barometer.release.before import Key
 from barometer.release.cover import Family
 from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.dominance import dominated_records
-from barometer.release.history import earlier_releases, fingerprint
+from barometer.release.history import earlier_releases, epsilon_spent, fingerprint
+from barometer.release.private_counts import PrivacySpent, with_noise
 from barometer.release.protect import (
     SUPPRESSED,
     coverage_families,
@@ -56,6 +58,7 @@ class Content:
     sensitivity: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
+    privacy: PrivacySpent | None
     guarded: Guarded
 
 
@@ -80,11 +83,14 @@ def collect_content(night: Night) -> Content:
     )
     dominated = dominated_records(_posts(night), coverage, timezone=night.city.timezone)
     covered = coverage_families(coverage, minimum_persons=minimum, earlier=earlier, dominated=dominated)
-    shown = protect_estimates(estimates, families, signals=signals, minimum_persons=minimum)
+    noisy, noisy_coverage, spent = with_noise(
+        night, estimates, coverage, signals=signals, spent_before=epsilon_spent(night, inputs_hash=inputs)
+    )
+    shown = protect_estimates(noisy, families, signals=signals, minimum_persons=minimum)
     return Content(
         indicators=indicators,
         estimates=_named(night, shown).sort(TABLES["estimates"].key),
-        coverage=_named(night, protect_coverage(coverage, covered)).sort(_COVERAGE_ORDER),
+        coverage=_named(night, protect_coverage(noisy_coverage, covered)).sort(_COVERAGE_ORDER),
         rumours=_claims(_rows(night, "rumours"), minimum),
         checks=checks,
         audits=_beside(night, "audits", shown),
@@ -94,7 +100,8 @@ def collect_content(night: Night) -> Content:
         sensitivity=_beside(night, "sensitivity", shown),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
-        guarded=Guarded(families, covered, withheld_estimates(shown)),
+        privacy=spent,
+        guarded=Guarded(_noised(families, spent, signals), _noised(covered, spent, {}), withheld_estimates(shown)),
     )
 
 
@@ -106,6 +113,16 @@ def _rows(night: Night, table: str) -> pl.DataFrame:
 def _scales(indicators: Indicators) -> dict[str, tuple[float, float]]:
     scales = {indicator.id: indicator.scale for indicator in indicators.indicators}
     return {name: (s.minimum, s.maximum) for name, s in scales.items() if s.maximum is not None}
+
+
+def _noised(families: dict[Key, Family], spent: PrivacySpent | None, signals: Mapping[str, str]) -> dict[Key, Family]:
+    """The families for the gate, those of posts marked where noise was added: a key starts with indicator or signal."""
+    if spent is None:
+        return families
+    return {
+        key: replace(family, is_noised=signals.get(str(key[0]), str(key[0])) == "posts")
+        for key, family in families.items()
+    }
 
 
 def _posts(night: Night) -> pl.DataFrame:

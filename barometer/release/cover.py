@@ -40,13 +40,14 @@ class Family:
     """Cells that add up among each other: `persons` exact, `dominated` those one voice makes up most of.
 
     `means`: their values, where they are means of those people. `minimum`: fewest people a shown cell has.
-    `is_rounded`: whether counts are shown rounded, as those of people are.
+    `is_rounded`: whether counts are shown rounded, as those of people are. `is_noised`: and with noise before that.
     """
 
     persons: Mapping[str, int]
     totals: Sequence[Total]
     minimum: int
     is_rounded: bool = True
+    is_noised: bool = False
     dominated: frozenset[str] = frozenset()
     means: Means | None = None
     before: Sequence[Before] = field(default_factory=tuple)
@@ -109,6 +110,9 @@ def exposed_means(family: Family, shown: Collection[str]) -> dict[str, Range]:
 def attacked(family: Family, shown: Mapping[str, int]) -> dict[str, Range]:
     """The attack on `shown`, cell -> published count of today: small cells it bounds too narrowly, and the bounds."""
     widths = _widths(family)
+    if family.is_noised:
+        # The cells were chosen against a reader of the counts without noise, who knows more; with it, none may fit.
+        return {}
     if not widths or not set(family.persons) - set(shown) | set(_kept_before(family)):
         return {}
     found = pinned(_puzzle(family, shown), widths)
@@ -152,7 +156,8 @@ def _puzzle(family: Family, shown: Mapping[str, int]) -> Puzzle:
     for persons, counts, name in sights:
         for cell in persons:
             low, high = ranges.get(name(cell), (0.0, float("inf")))
-            if (count := counts.get(cell)) is not None:
+            # A count further from the truth than rounding takes it was shown with noise: it bounds nothing.
+            if (count := counts.get(cell)) is not None and abs(count - persons[cell]) <= slack:
                 low, high = max(low, count - slack), min(high, count + slack)
             ranges[name(cell)] = (low, high)
         for total in family.totals:

@@ -88,6 +88,7 @@ def _manifest(folder: Path, content: Content, night: Night) -> dict[str, Any]:
         "config_versions": content.estimates["config_version"].unique().sort().to_list(),
         "model_versions": models,
         "lake_versions": {t: v for t, v in sorted(night.lake.versions().items()) if t != _NOT_AN_INPUT},
+        "privacy": content.privacy.stated() if content.privacy else None,
         "inputs_sha256": content.inputs_sha256,
         "content_sha256": content_hash(files),
         "approval": None,

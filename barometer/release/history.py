@@ -68,6 +68,13 @@ def earlier_releases(night: Night, *, inputs_hash: str) -> list[FormerRelease]:
     ]
 
 
+def epsilon_spent(night: Night, *, inputs_hash: str) -> float:
+    """Sum of the privacy budgets of all releases of the city made from other estimates."""
+    releases = releases_of(night.settings.releases / night.city.id)
+    stated = [r.manifest.get("privacy") for r in releases if r.manifest["inputs_sha256"] != inputs_hash]
+    return sum(float(each["epsilon"]) for each in stated if each)
+
+
 def _read_coverage(path: Path) -> pl.DataFrame:
     schema = {name: dtype for name, dtype in TABLES["coverage"].schema.items() if name != "night"}
     return pl.read_csv(path, schema_overrides=schema) if path.is_file() else pl.DataFrame()

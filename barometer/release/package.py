@@ -77,6 +77,7 @@ def data_package(folder: Path, content: Content, night: Night) -> dict[str, Any]
         "licenses": [LICENCE],
         "sources": [{"title": line} for line in night.city.attribution],
         "synthetic": content.is_synthetic,
+        **({"privacy": content.privacy.stated()} if content.privacy else {}),
         "resources": [_descriptor(folder, resource, night) for resource in _resources(content, night)],
     }
 
