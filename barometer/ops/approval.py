@@ -51,7 +51,7 @@ def answer_of(answer: Mapping[str, Any]) -> Answer:
     user = answer.get("responded_by_user")
     if len(chosen) != 1 or chosen[0] not in OPTIONS or (chosen[0] != HOLD and not user):
         raise ReleaseRefused("the release was not approved by a person; clear the task `approve` to be asked again")
-    is_stand_in = bool(user) and user["id"] == STAND_IN_USER
+    is_stand_in = bool(user and user["id"] == STAND_IN_USER)
     by = STAND_IN_NAME if is_stand_in else (user.get("name") or user["id"]) if user else ""
     given = str((answer.get("params_input") or {}).get(REASON) or "").strip()
     reason = given if user else NOBODY_ANSWERED

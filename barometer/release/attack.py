@@ -203,7 +203,7 @@ def _solve(part: _Part, cost: Array) -> Array:
     for integrality in (0, 1):
         result = milp(
             cost,
-            integrality=np.full_like(cost, integrality),
+            integrality=np.full(len(cost), integrality),
             bounds=Bounds(part.lower, part.upper),
             constraints=LinearConstraint(part.matrix, part.constants, part.constants),
             options={"time_limit": _WITHIN_SECONDS, "mip_rel_gap": 0.0},

@@ -10,14 +10,13 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
-from barometer.release.before import Key
+from barometer.release.before import SUPPRESSED, Key
 from barometer.release.cover import Family
 from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.dominance import dominated_records
 from barometer.release.history import earlier_releases, epsilon_spent, fingerprint
 from barometer.release.private_counts import PrivacySpent, with_noise
 from barometer.release.protect import (
-    SUPPRESSED,
     coverage_families,
     estimate_families,
     protect_coverage,

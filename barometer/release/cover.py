@@ -7,7 +7,7 @@ clean-up of Kelly, Golden and Assad (1992), "Cell suppression: disclosure protec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from barometer.release.attack import Equation, Puzzle, Range, pinned
@@ -148,8 +148,10 @@ def _cell_of(family: Family, name: str) -> str:
 
 def _puzzle(family: Family, shown: Mapping[str, int]) -> Puzzle:
     """What the reader has of all releases, today's included."""
-    sights = [(before.persons, before.shown, before.former.name) for before in family.before]
-    sights.append((family.persons, shown, str))
+    sights: list[tuple[Mapping[str, int], Mapping[str, int], Callable[[str], str]]] = [
+        (before.persons, before.shown, before.former.name) for before in family.before
+    ]
+    sights.append((family.persons, shown, lambda cell: cell))
     slack = ROUNDING_BASE // 2 if family.is_rounded else 0
     ranges: dict[str, Range] = {}
     equations: dict[tuple[tuple[tuple[str, int], ...], int], Equation] = {}
@@ -166,13 +168,13 @@ def _puzzle(family: Family, shown: Mapping[str, int]) -> Puzzle:
     return Puzzle(ranges, tuple(equations.values()))
 
 
-def _equation(total: Total, persons: Mapping[str, int], name: object) -> Equation | None:
+def _equation(total: Total, persons: Mapping[str, int], name: Callable[[str], str]) -> Equation | None:
     """The parts less the whole. Where they do not add up (people of no area), a reader is taken to know by how much."""
     if any(cell not in persons for cell in total.cells):
         return None
     signs = {**dict.fromkeys(total.parts, 1), total.whole: -1}
     constant = sum(sign * persons[cell] for cell, sign in signs.items())
-    return Equation({name(cell): sign for cell, sign in signs.items()}, constant)  # type: ignore[operator]
+    return Equation({name(cell): sign for cell, sign in signs.items()}, constant)
 
 
 def _cleaned(family: Family, withheld: frozenset[str]) -> frozenset[str]:
