@@ -129,8 +129,9 @@ def _checked(family: Family, *, what: str) -> frozenset[str]:
     withheld = cells_to_withhold(family)
     known = known_from(family.formers)
     shows_news = {c for total in family.totals for c in total.cells if family.persons.get(c)} - withheld - known
-    found = derivable_cells(family.persons, family.totals, withheld, formers=family.formers)
-    if shows_news and found:
+    if not shows_news:
+        return withheld
+    if found := derivable_cells(family.persons, family.totals, withheld, formers=family.formers):
         raise ReleaseRefused(
             f"{what}: the number of {', '.join(sorted(found))} is withheld but could be worked out from what would be "
             "shown; nothing was released; do not publish this period by hand, and report the fault"
