@@ -94,6 +94,8 @@ class City:
     codes: pl.DataFrame
     postcodes: pl.DataFrame
     shapes: Mapping[str, Shapes]
+    contact: str = ""
+    """Whom a service may write to: an e-mail or a URL."""
 
     @cached_property
     def primary(self) -> str:
@@ -318,6 +320,7 @@ def _city(folder: Path, lender: Path | None, description: CityDescription, conte
         codes=sheets["codes"],
         postcodes=sheets["postcodes"],
         shapes=contents.shapes,
+        contact=description.contact,
     )
 
 

@@ -69,6 +69,17 @@ class Attribution(_Strict):
         return f"{self.statement} ({self.licence})"
 
 
+_SECRET_NAME = re.compile(
+    r"(^|_)(token|password|passwd|passphrase|secret|key|apikey|credentials?|authorization|bearer)s?$", re.IGNORECASE
+)
+_SECRET_IN_URL = re.compile(r"^[a-z]+://[^/@\s]+@|[?&][^=&]*(token|password|secret|key)[^=&]*=", re.IGNORECASE)
+
+
+def _is_secret(name: str, value: object) -> bool:
+    """Whether an option is a credential by its name, or by standing in an address."""
+    return bool(_SECRET_NAME.search(name)) or (isinstance(value, str) and bool(_SECRET_IN_URL.search(value)))
+
+
 class SourceConfig(_Strict):
     """One configured origin of rows: files below the city's inbox, or a live service; its signal and its format."""
 
@@ -94,6 +105,17 @@ class SourceConfig(_Strict):
         if parts.is_absolute() or ".." in parts.parts or ":" in path:
             raise ValueError(f"{path!r} leaves the inbox; write it relative to the city's inbox, e.g. posts/*.jsonl*")
         return path
+
+    @field_validator("options")
+    @classmethod
+    def _holds_no_secret(cls, options: dict[str, Any]) -> dict[str, Any]:
+        found = sorted(name for name, value in options.items() if _is_secret(name, value))
+        if found:
+            raise ValueError(
+                f"{', '.join(found)} would keep a secret in a file: take it out, and set it in the environment or an "
+                "Airflow connection (barometer sources check says under which name)"
+            )
+        return options
 
     @model_validator(mode="after")
     def _says_where_rows_come_from(self) -> SourceConfig:
@@ -126,7 +148,6 @@ class Thresholds(_Strict):
     privacy_epsilon: float | None = Field(
         default=None, gt=0, description="differential privacy of post counts, a release (needs OpenDP); none without"
     )
-    quiet_source_days: int = Field(default=3, ge=1, description="days without rows that make a source quiet")
 
 
 class CityDescription(_Strict):
@@ -142,6 +163,11 @@ class CityDescription(_Strict):
     geographies: tuple[Geography, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     sources: tuple[SourceConfig, ...] = ()
+    contact: str = Field(
+        default="",
+        pattern=r"^(|https://[^\s()]+|[^\s()@]+@[^\s()@]+)$",
+        description="e-mail or web page of who runs this: live services are told it with every request",
+    )
 
     @field_validator("languages")
     @classmethod
@@ -175,12 +201,11 @@ class IccIndicator(IccScore):
     sub_indices: tuple[IccScore, ...] = ()
 
 
-class IccIndex(_Strict):
-    """`icc_index.yaml`: a city's own entries of the Intercultural Cities Index."""
+class IccYear(_Strict):
+    """One year's scores of the Intercultural Cities Index."""
 
     year: int | None = Field(ge=2008, le=2100)
     source: str | None
-    is_synthetic: bool
     indices: tuple[IccIndicator, ...]
 
     @property
@@ -190,7 +215,7 @@ class IccIndex(_Strict):
         return any(score.core is not None or score.extended is not None for score in scores)
 
     @model_validator(mode="after")
-    def _is_complete(self) -> IccIndex:
+    def _is_complete(self) -> IccYear:
         ids = [index.id for index in self.indices]
         if sorted(ids) != sorted(ICC_INDICES):
             wrong = sorted(set(ids) - set(ICC_INDICES)) or sorted({name for name in ids if ids.count(name) > 1})
@@ -201,6 +226,30 @@ class IccIndex(_Strict):
             raise ValueError(f"intercultural_lens must have the sub_indices {', '.join(ICC_LENS)}")
         if self.is_filled_in and (self.year is None or not self.source):
             raise ValueError("scores are entered, so year and source must say from when and where they are")
+        return self
+
+
+class IccIndex(IccYear):
+    """`icc_index.yaml`: a city's own entries of the Intercultural Cities Index, the newest year's and earlier ones."""
+
+    is_synthetic: bool
+    foreign_born_percent: float | None = Field(
+        default=None, ge=0, le=100, description="residents born abroad; the programme compares cities by it"
+    )
+    earlier: tuple[IccYear, ...] = ()
+
+    @property
+    def years(self) -> tuple[IccYear, ...]:
+        """Every year with scores, oldest first."""
+        return tuple(sorted((y for y in (*self.earlier, self) if y.is_filled_in), key=lambda entry: entry.year or 0))
+
+    @model_validator(mode="after")
+    def _has_each_year_once(self) -> IccIndex:
+        years = [entry.year for entry in self.years]
+        if len(set(years)) < len(years):
+            raise ValueError("has scores of one year twice: keep one of them")
+        if self.earlier and (self.year is None or any((entry.year or 0) >= self.year for entry in self.earlier)):
+            raise ValueError("the newest year's scores stand first, older years' under `earlier`")
         return self
 
 

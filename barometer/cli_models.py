@@ -119,3 +119,26 @@ def promote(model: Annotated[str, typer.Argument(help="model folder under models
     unfit = step(model, Settings().models)
     note = f"; not fit for publication: {', '.join(unfit)}" if unfit else ""
     typer.echo(f"model {model} is in use{note}")
+
+
+@models_app.command()
+def atrs(
+    city: Annotated[str, typer.Option("--city", help="city id: a folder of configs/cities/")],
+    model: Annotated[str, typer.Option(help="model folder under models/, or the promoted one")] = "promoted",
+    output: Annotated[Path | None, typer.Option(help="file to write: .md or .json; printed if absent")] = None,
+) -> None:
+    """Write the record of the UK's Algorithmic Transparency Recording Standard (v4) from card and configuration."""
+    from barometer.city import load_city
+    from barometer.classify.model import promoted_name
+    from barometer.train.atrs import atrs_record, to_json, to_markdown
+
+    settings = Settings()
+    loaded = load_city(city, settings.configs)
+    record = atrs_record(loaded, promoted_name(model, settings.models), settings)
+    text = (to_json if output and output.suffix == ".json" else to_markdown)(loaded, record)
+    if output is None:
+        typer.echo(text)
+        return
+    output.write_text(text, "utf-8")
+    silent = sum(not entry.is_stated for entry in record)
+    typer.echo(f"{output}: {len(record)} fields, {silent} of them still to be stated by the city")

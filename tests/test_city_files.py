@@ -249,7 +249,35 @@ def test_every_bad_field_is_named_at_once(tmp_path: Path) -> None:
     mistakes = yaml_mistakes(tmp_path, {"id": "X", "country": "gb", "sources": [{"id": "a"}]}, CityDescription)
     places = {line.split(":")[0].removeprefix("some.yaml, field ") for line in mistakes}
     assert {"id", "country", "name", "timezone", "is_synthetic", "languages"} <= places
-    assert {f"sources.0.{field}" for field in ("signal", "format", "path", "is_synthetic")} <= places
+    assert {f"sources.0.{field}" for field in ("signal", "format", "is_synthetic")} <= places
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"path": ""}, "kind files needs path: say which"),
+        ({"kind": "live", "path": ""}, "kind live needs service: say which"),
+        ({"kind": "live", "service": "kobo"}, "kind live has no path: leave it out, or change kind"),
+        ({"service": "kobo"}, "kind files has no service: leave it out, or change kind"),
+        ({"connection": "a secret!"}, "String should match pattern"),
+    ],
+)
+def test_a_source_says_where_its_rows_come_from(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    source = {"id": "forum", "signal": "posts", "format": "jsonl", "path": "posts/*.jsonl", "is_synthetic": False}
+    (mistake,) = yaml_mistakes(tmp_path, CITY | {"sources": [source | changes]}, CityDescription)
+    assert said in mistake
+
+
+def test_a_live_source_is_read(tmp_path: Path) -> None:
+    source = {
+        "id": "pulse",
+        "signal": "posts",
+        "kind": "live",
+        "service": "kobo",
+        "format": "kobo",
+        "is_synthetic": False,
+    }
+    assert yaml_mistakes(tmp_path, CITY | {"sources": [source]}, CityDescription) == []
 
 
 @pytest.mark.parametrize("content", ["id: [unclosed", "a: b: c", "\t- x"])

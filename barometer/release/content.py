@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -10,11 +10,13 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
-from barometer.release.before import SUPPRESSED, Key
+from barometer.published import Release, fingerprint, former
+from barometer.release.before import SUPPRESSED, FormerRelease, Key
 from barometer.release.cover import Family
 from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.dominance import dominated_records
-from barometer.release.history import earlier_releases, epsilon_spent, fingerprint
+from barometer.release.explanations import published_revisions, shown_explanations
+from barometer.release.history import earlier_releases, epsilon_spent, with_exact_rows
 from barometer.release.private_counts import PrivacySpent, with_noise
 from barometer.release.protect import (
     coverage_families,
@@ -55,6 +57,8 @@ class Content:
     alerts: pl.DataFrame
     clusters: pl.DataFrame
     sensitivity: pl.DataFrame
+    explanations: pl.DataFrame
+    revisions: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
     privacy: PrivacySpent | None
@@ -75,11 +79,10 @@ def collect_content(night: Night) -> Content:
     is_synthetic = _one_kind(night, estimates, coverage)
     inputs = fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
+    before = former(night, inputs_sha256=inputs)
     earlier = earlier_releases(night, inputs_hash=inputs)
-    signals = {indicator.id: indicator.signal for indicator in indicators.indicators}
-    families = estimate_families(
-        estimates, signals=signals, scales=_scales(indicators), minimum_persons=minimum, earlier=earlier
-    )
+    signals = _signals(indicators)
+    families = _families(night, estimates, indicators, earlier)
     dominated = dominated_records(_posts(night), coverage, timezone=night.city.timezone)
     covered = coverage_families(coverage, minimum_persons=minimum, earlier=earlier, dominated=dominated)
     noisy, noisy_coverage, spent = with_noise(
@@ -88,7 +91,7 @@ def collect_content(night: Night) -> Content:
     shown = protect_estimates(noisy, families, signals=signals, minimum_persons=minimum)
     return Content(
         indicators=indicators,
-        estimates=_named(night, shown).sort(TABLES["estimates"].key),
+        estimates=published_form(night, shown),
         coverage=_named(night, protect_coverage(noisy_coverage, covered)).sort(_COVERAGE_ORDER),
         rumours=_claims(_rows(night, "rumours"), minimum),
         checks=checks,
@@ -97,6 +100,10 @@ def collect_content(night: Night) -> Content:
         alerts=_beside(night, "alerts", shown),
         clusters=_beside(night, "clusters", shown),
         sensitivity=_beside(night, "sensitivity", shown),
+        explanations=shown_explanations(
+            _named(night, _rows(night, "explanations")), shown=shown, before=before, indicators=indicators
+        ),
+        revisions=published_revisions(published_form(night, shown), before),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
         privacy=spent,
@@ -104,9 +111,29 @@ def collect_content(night: Night) -> Content:
     )
 
 
-def _rows(night: Night, table: str) -> pl.DataFrame:
-    rows = night.lake.read(table).filter(pl.col("night") == night.night).collect()
-    return rows.sort(TABLES[table].key)
+def shown_estimates(
+    night: Night, estimates: pl.DataFrame, indicators: Indicators, earlier: Sequence[Release]
+) -> pl.DataFrame:
+    """Rows of `estimates` of the night, protected as `protect_estimates` does against the releases before."""
+    families = _families(night, estimates, indicators, with_exact_rows(night.lake, earlier))
+    minimum = night.city.thresholds.minimum_n
+    return protect_estimates(estimates, families, signals=_signals(indicators), minimum_persons=minimum)
+
+
+def _families(
+    night: Night, estimates: pl.DataFrame, indicators: Indicators, earlier: Sequence[FormerRelease]
+) -> dict[Key, Family]:
+    return estimate_families(
+        estimates,
+        signals=_signals(indicators),
+        scales=_scales(indicators),
+        minimum_persons=night.city.thresholds.minimum_n,
+        earlier=earlier,
+    )
+
+
+def _signals(indicators: Indicators) -> dict[str, str]:
+    return {indicator.id: indicator.signal for indicator in indicators.indicators}
 
 
 def _scales(indicators: Indicators) -> dict[str, tuple[float, float]]:
@@ -128,6 +155,16 @@ def _posts(night: Night) -> pl.DataFrame:
     """Who wrote when and where, of all posts the night may have counted."""
     columns = ("author", "created_at", "area", "is_repost")
     return night.lake.read("posts").filter(pl.col("night") <= night.night).select(columns).collect()
+
+
+def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:
+    """Protected estimates in the columns and order they are published in."""
+    return _named(night, shown).sort(TABLES["estimates"].key)
+
+
+def _rows(night: Night, table: str) -> pl.DataFrame:
+    rows = night.lake.read(table).filter(pl.col("night") == night.night).collect()
+    return rows.sort(TABLES[table].key)
 
 
 def _beside(night: Night, table: str, shown: pl.DataFrame) -> pl.DataFrame:

@@ -12,9 +12,8 @@ from typing import Any
 import polars as pl
 
 from barometer.night import Night
+from barometer.published import ESTIMATES, Release, read_manifest, releases_of
 from barometer.release.before import ESTIMATES_FAMILY, SUPPRESSED
-from barometer.release.history import ESTIMATES_FILE, Release, releases_of
-from barometer.release.manifest import read_manifest
 
 DIFFERENCES = "differences.json"
 SHOWN_MOVES = 8
@@ -61,8 +60,8 @@ class DraftDifference:
 def draft_difference(night: Night, draft: Path) -> DraftDifference:
     """The `draft` of `night` against the newest release up to that night, with what the night itself reports."""
     before = _release_before(night)
-    now = pl.read_parquet(draft / ESTIMATES_FILE)
-    then = pl.read_parquet(before.folder / ESTIMATES_FILE) if before else now.clear()
+    now = pl.read_parquet(draft / ESTIMATES)
+    then = before.estimates if before else now.clear()
     figures = moves_between(then, now)
     return DraftDifference(
         night=night.night.isoformat(),

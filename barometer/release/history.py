@@ -1,52 +1,21 @@
-"""The releases a city has published: `<releases>/<city>/<night>-<n>/`, each with its manifest."""
+"""The releases before: what they showed, and the exact rows they were made from."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from barometer.lake import Lake
 from barometer.night import Night
+from barometer.published import Release, fingerprint, releases_of
 from barometer.release.before import FormerRelease
-from barometer.release.manifest import MANIFEST, read_manifest
 from barometer.tables import TABLES
 
-ESTIMATES_FILE = "estimates.parquet"
+__all__ = ["Release", "earlier_releases", "epsilon_spent", "releases_of", "with_exact_rows"]
+
 COVERAGE_FILE = "coverage.csv"
-_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d+)")
-
-
-@dataclass(frozen=True)
-class Release:
-    """One published release."""
-
-    folder: Path
-    night: date
-    number: int
-    manifest: dict[str, Any]
-
-    @property
-    def approved_at(self) -> datetime:
-        """When it was approved."""
-        return datetime.fromisoformat(self.manifest["approval"]["approved_at"])
-
-
-def releases_of(folder: Path) -> list[Release]:
-    """Releases below a city's `folder`, oldest first."""
-    found = [
-        (match, path)
-        for path in folder.glob("*")
-        if (match := _NAME.fullmatch(path.name)) and (path / MANIFEST).is_file()
-    ]
-    releases = [Release(p, date.fromisoformat(m[1]), int(m[2]), read_manifest(p)) for m, p in found]
-    return sorted(releases, key=lambda release: (release.night, release.number))
 
 
 def earlier_releases(night: Night, *, inputs_hash: str) -> list[FormerRelease]:
@@ -55,16 +24,20 @@ def earlier_releases(night: Night, *, inputs_hash: str) -> list[FormerRelease]:
     Also those of later nights, where `night` is filled in afterwards: what is public is public.
     """
     releases = releases_of(night.settings.releases / night.city.id)
-    others = [release for release in releases if release.manifest["inputs_sha256"] != inputs_hash]
-    exact = {table: _exact_rows(night.lake, table, others) for table in ("estimates", "coverage")}
+    return with_exact_rows(night.lake, [each for each in releases if each.manifest["inputs_sha256"] != inputs_hash])
+
+
+def with_exact_rows(lake: Lake, releases: Sequence[Release]) -> list[FormerRelease]:
+    """What each release showed, and the exact rows it was made from."""
+    exact = {table: _exact_rows(lake, table, releases) for table in ("estimates", "coverage")}
     return [
         FormerRelease(
-            published=pl.read_parquet(release.folder / ESTIMATES_FILE),
-            exact=exact["estimates"][release.folder.name],
+            published=release.estimates,
+            exact=exact["estimates"][release.name],
             published_coverage=_read_coverage(release.folder / COVERAGE_FILE),
-            exact_coverage=exact["coverage"][release.folder.name],
+            exact_coverage=exact["coverage"][release.name],
         )
-        for release in others
+        for release in releases
     ]
 
 
@@ -80,11 +53,6 @@ def _read_coverage(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, schema_overrides=schema) if path.is_file() else pl.DataFrame()
 
 
-def fingerprint(estimates: pl.DataFrame) -> str:
-    """Tells whether two releases were made from the same estimates; of all rows, so that no count follows from it."""
-    return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
-
-
 def _exact_rows(lake: Lake, table: str, releases: Sequence[Release]) -> dict[str, pl.DataFrame]:
     """Release -> its rows as they are, if they are still those it was made from, else as they were when approved.
 
@@ -96,7 +64,7 @@ def _exact_rows(lake: Lake, table: str, releases: Sequence[Release]) -> dict[str
     rows = lake.read(table).filter(pl.col("night").is_in(nights)).collect()
     now = {night: rows.filter(pl.col("night") == night).sort(TABLES[table].key) for night in nights}
     return {
-        release.folder.name: now[release.night]
+        release.name: now[release.night]
         if table == "estimates" and fingerprint(now[release.night]) == release.manifest["inputs_sha256"]
         else _rows_then(lake, table, release, now[release.night])
         for release in releases

@@ -20,6 +20,7 @@ from barometer.release.decision import APPROVED, Decision, decide, decisions_on,
 from barometer.release.draft import PAGE, STEP, draft_folder, fresh_folder, sealed_manifest_hash
 from barometer.release.history import Release, releases_of
 from barometer.release.manifest import MANIFEST, file_hashes, require_unaltered, sha256, write_manifest
+from barometer.release.signature import sign, write_sums
 from barometer.release.site import Approval, render_releases, with_approval
 
 LATEST = "latest.json"
@@ -118,7 +119,10 @@ def _publish_new(folder: Path, night: Night, draft: Path, manifest: dict[str, An
     shutil.copytree(draft, staged, dirs_exist_ok=True)
     page = staged / PAGE
     page.write_text(with_approval(page.read_text("utf-8"), approval), "utf-8")
+    write_sums(staged)
     write_manifest(staged, {"release": target.name, **manifest, "files": file_hashes(staged)})
+    if night.settings.signing_key:
+        sign(staged, night.settings.signing_key)
     _make_lasting(staged)
     staged.rename(target)
     return target

@@ -20,7 +20,7 @@ from barometer.night import Night
 from barometer.release import words
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
-from barometer.release.files import BESIDE
+from barometer.release.files import BESIDE, REVISIONS
 from barometer.release.geometry import aspect_ratio
 from barometer.release.history import Release
 from barometer.release.icc import icc_record
@@ -36,6 +36,7 @@ DOWNLOADS = {
     "estimates.geojson": "Newest figures with boundaries, for maps (GeoJSON)",
     "coverage.csv": "Who is heard (CSV)",
     **{f"{name}.csv": f"{title} (CSV)" for name, title in BESIDE.items()},
+    REVISIONS: "Numbers published otherwise before (CSV)",
     "icc_index.csv": "Intercultural Cities Index (CSV)",
     "icc_index.json": "Intercultural Cities Index (JSON)",
     "datapackage.json": "What every column means (Data Package)",
