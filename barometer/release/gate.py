@@ -11,7 +11,7 @@ from barometer.errors import ReleaseRefused
 from barometer.release.attack import Range
 from barometer.release.before import COVERAGE_FAMILY, ESTIMATES_FAMILY, Key
 from barometer.release.cover import Family, attacked, exposed_means
-from barometer.release.readback import coverage_said, estimates_said
+from barometer.release.readback import cells_beside, coverage_said, estimates_said
 
 # Numbers that speak of the people of a cell; a value may be made without them (see `protect.MODELLED`).
 _COUNTS = ("n", "effective_n", "voices", "records", "voices_per_1000")
@@ -29,6 +29,7 @@ def require_safe(
     said, covered = estimates_said(folder), coverage_said(folder)
     found = [
         *_stated(said, withheld),
+        *_spoken_of(cells_beside(folder), withheld),
         *_small_but_stated(said.filter(pl.col("number") == "n"), estimates, ESTIMATES_FAMILY),
         *_small_but_stated(covered.filter(pl.col("number") == "voices"), coverage, COVERAGE_FAMILY),
         *_worked_out(said.filter(pl.col("number") == "n"), estimates, ESTIMATES_FAMILY),
@@ -49,6 +50,14 @@ def _stated(said: pl.DataFrame, withheld: pl.DataFrame) -> Iterator[str]:
     is_kept = pl.col("keeps_value") & ~pl.col("number").is_in(_COUNTS)
     for row in told.filter(~is_kept).sort(*ESTIMATES_FAMILY, "cell", "file").iter_rows(named=True):
         yield f"{row['file']} states {row['number']} of {row['indicator']} from {row['period_start']}, {row['cell']}"
+
+
+def _spoken_of(cells: pl.DataFrame, withheld: pl.DataFrame) -> Iterator[str]:
+    """Rows of other tables about a value that is withheld."""
+    hidden = withheld.filter(~pl.col("keeps_value"))
+    told = cells.join(hidden, on=[*ESTIMATES_FAMILY, "cell"], how="semi").sort(*ESTIMATES_FAMILY, "cell", "file")
+    for row in told.iter_rows(named=True):
+        yield f"{row['file']} speaks of {row['indicator']} from {row['period_start']}, {row['cell']}"
 
 
 def _small_but_stated(counts: pl.DataFrame, families: Mapping[Key, Family], key: tuple[str, ...]) -> Iterator[str]:

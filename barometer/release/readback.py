@@ -26,6 +26,7 @@ ESTIMATE_SAID: dict[str, pl.DataType] = {
     "said": pl.Float64(),
     "file": pl.String(),
 }
+_READ_OTHERWISE = ("estimates.csv", "coverage.csv", "revisions.csv")
 _SCRIPT_DATA = re.compile(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', re.DOTALL)
 _PAGE_FIGURES = ("value", "lower", "upper", "n", None, None, "effective_n")
 
@@ -52,6 +53,20 @@ def coverage_said(folder: Path) -> pl.DataFrame:
         COVERAGE_NUMBERS, index=[*COVERAGE_FAMILY, "cell"], variable_name="number", value_name="said"
     )
     return long.drop_nulls("said").with_columns(file=pl.lit("coverage.csv"))
+
+
+def cells_beside(folder: Path) -> pl.DataFrame:
+    """Cells that any other table of the draft has a row of: indicator, period_start, period_end, cell, file.
+
+    Every CSV file with an indicator, an area and a period in it; what releases said before (`revisions.csv`) is public.
+    """
+    key = {"indicator": pl.String(), "area": pl.String(), "period_start": pl.Date(), "period_end": pl.Date()}
+    found = [pl.DataFrame(schema={**dict(list(ESTIMATE_SAID.items())[:4]), "file": pl.String()})]
+    for path in sorted(folder.rglob("*.csv")):
+        if path.name not in _READ_OTHERWISE and set(key) <= set(pl.read_csv(path, n_rows=0).columns):
+            rows = pl.read_csv(path, columns=list(key), schema_overrides=key)
+            found.append(rows.select(*ESTIMATES_FAMILY, cell="area", file=pl.lit(path.name)))
+    return pl.concat(found).unique(maintain_order=True)
 
 
 def _as_floats(names: tuple[str, ...]) -> list[pl.Expr]:

@@ -107,6 +107,16 @@ def test_a_page_with_data_of_another_form_is_not_waved_through(folder: Path, gua
         judge(folder, guarded)
 
 
+@pytest.mark.parametrize("name", ["alerts.csv", "new_table.csv"])
+def test_another_table_that_speaks_of_a_withheld_value_is_found(folder: Path, guarded: Guarded, name: str) -> None:
+    cell = withheld_cell(guarded)
+    told = {"indicator": cell["indicator"], "area": cell["cell"], "change": 0.2}
+    periods = {edge: cell[edge] for edge in ("period_start", "period_end")}
+    pl.DataFrame([told | periods]).write_csv(folder / name)
+    with pytest.raises(ReleaseRefused, match=f"{name} speaks of wallet_neighbour"):
+        judge(folder, guarded)
+
+
 def test_a_small_cell_of_coverage_that_is_stated_is_found(folder: Path, guarded: Guarded) -> None:
     path = folder / "coverage.csv"
     table = pl.read_csv(path)
