@@ -12,7 +12,7 @@ import pytest
 
 from barometer.lake import open_lake
 from barometer.ops.api import TaskState
-from barometer.ops.approval import APPROVE, HOLD, REJECT
+from barometer.ops.approval import APPROVE, REJECT
 from barometer.ops.embedded import Airflow
 from barometer.ops.follow import Run, failure_in_words, follow, wait_for_question
 from barometer.ops.home import ADMIN_USER
@@ -108,19 +108,20 @@ def test_retention_leaves_a_certificate_that_nothing_taken_back_is_held(
     assert stated["search"]["files"] > 20
 
 
-@pytest.mark.parametrize("answer", [HOLD, REJECT])
-def test_anything_but_a_yes_publishes_nothing(
-    started: Airflow, settings: Settings, published: Run, answer: str
+def test_a_no_publishes_nothing_and_is_kept_with_its_reason(
+    started: Airflow, settings: Settings, published: Run
 ) -> None:
     assert published.dag_id
     before = releases(settings)
     deliver(settings.home, LAST)
     run = started.start_night(CITY, LAST)
     wait_for_question(started.admin, run, check=started.check, timeout_seconds=NIGHT_SECONDS)
-    started.admin.answer(run.dag_id, run.run_id, "approve", REJECT)
-    finish(started, run)
+    started.admin.answer(run.dag_id, run.run_id, "approve", REJECT, reason="a figure looks wrong")
+    assert finish(started, run) == "success"
     assert by_task(started.admin.tasks(run.dag_id, run.run_id))["publish"] <= {"skipped", "upstream_failed"}
     assert releases(settings) == before
+    (said,) = json.loads((settings.runs / CITY / f"{CITY}-{LAST}" / "decisions.json").read_text("utf-8"))
+    assert (said["kind"], said["by"], said["reason"]) == ("reject", ADMIN_USER, "a figure looks wrong")
 
 
 def test_both_nights_stand_in_the_ledger_and_balance(settings: Settings, published: Run) -> None:
