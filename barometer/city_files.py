@@ -145,6 +145,9 @@ class Thresholds(_Strict):
     near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1, description="Jaccard similarity of near copies")
     adult_age_years: int = Field(default=16, ge=0, le=25, description="youngest age that counts as adult")
     raw_retention_days: int = Field(default=30, ge=1, description="days received posts are kept before purging")
+    privacy_epsilon: float | None = Field(
+        default=None, gt=0, description="differential privacy of post counts, a release (needs OpenDP); none without"
+    )
 
 
 class CityDescription(_Strict):

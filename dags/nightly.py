@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from barometer.ops.airflow import RETRIES, is_retaining, schedule_of, table_asset
-from barometer.ops.approval import REJECT
+from barometer.ops.approval import HOLD, OPTIONS, REASON
 from barometer.ops.cities import DEFAULT_POOL, CityCard, city_cards
 from barometer.ops.handbook import chapter, chapters
 from barometer.ops.retry import ONE_SOURCE, is_left_out
@@ -139,20 +139,32 @@ def draft_release() -> str:
     return str(draft(the_night()))
 
 
-def publish(draft: str, answer: dict[str, Any]) -> str:
-    from barometer.ops.approval import approval_of
-    from barometer.release.publish import publish as publish_draft
+def differences(draft: str) -> str:
+    from barometer.release.differences import draft_difference, in_markdown, write_differences
 
-    approval = approval_of(answer)
-    return str(
-        publish_draft(
-            the_night(),
-            Path(draft),
-            approved_by=approval.approved_by,
-            is_stand_in=approval.is_stand_in,
-            approved_at=approval.approved_at,
-        )
+    night = the_night()
+    found = draft_difference(night, Path(draft))
+    write_differences(night, found)
+    return in_markdown(found, Path(draft) / "index.html")
+
+
+def publish(draft: str, answer: dict[str, Any]) -> str:
+    from barometer.ops.approval import answer_of
+    from barometer.release.publish import answered
+
+    said = answer_of(answer)
+    release = answered(
+        the_night(),
+        Path(draft),
+        choice=said.choice.lower(),
+        by=said.by,
+        is_stand_in=said.is_stand_in,
+        at=said.at,
+        reason=said.reason,
     )
+    if release is None:
+        raise AirflowSkipException(f"nothing is published: {said.in_words()}")
+    return str(release)
 
 
 def run_report() -> str:
@@ -182,13 +194,15 @@ def check_step(city: CityCard, boundary: str) -> Any:
     return step(check, task_id=f"check_{boundary}", **writes(city, "checks"))(boundary)
 
 
-def approval_step(draft: Any) -> ApprovalOperator:
-    return ApprovalOperator(
+def approval_step(told: Any) -> HITLOperator:
+    return HITLOperator(
         task_id="approve",
         doc_md=chapter(HANDBOOK, "approve"),
         subject="Publish the draft of {{ ti.xcom_pull(task_ids='open_night') }}?",
-        body=f"Look at the page first: `{{{{ ti.xcom_pull(task_ids='{draft.operator.task_id}') }}}}/index.html`",
-        defaults=REJECT,
+        body=f"{{{{ ti.xcom_pull(task_ids='{told.operator.task_id}') }}}}",
+        options=list(OPTIONS),
+        defaults=HOLD,
+        params={REASON: Param("", type="string", maxLength=1000, title="Why (kept with the release)")},
         response_timeout=ANSWER_WITHIN,
     )
 
@@ -218,7 +232,8 @@ def nightly(city: CityCard) -> DAG:
         split = step(shards)()
         classified = step(classify, **writes(city, "labels")).expand(shard=split)
         draft = step(draft_release)()
-        approved = approval_step(draft)
+        told = step(differences)(draft)
+        approved = approval_step(told)
         report = step(run_report)().as_teardown()
         chain(
             opened,
@@ -236,6 +251,7 @@ def nightly(city: CityCard) -> DAG:
             step(explain, **writes(city, "explanations"))(),
             check_step(city, "estimate"),
             draft,
+            told,
             approved,
             step(publish, **writes(city, "release"))(draft, approved.output),
             report,

@@ -118,10 +118,11 @@ class AirflowApi:
         settled = datetime.now(UTC) - _PARKED_FOR
         return [each["task_instance"]["task_id"] for each in found if _moment(each["created_at"]) < settled]
 
-    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> str:
-        """Answer a question as this user; return the id Airflow recorded as the responder's."""
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str, *, reason: str = "") -> str:
+        """Answer a question as this user, for a reason if any; return the id Airflow recorded as the responder's."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        answered = self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+        given = {"reason": reason} if reason else {}
+        answered = self._call("PATCH", path, json={"chosen_options": [option], "params_input": given})
         return str(answered["responded_by"]["id"])
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:

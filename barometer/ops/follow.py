@@ -25,6 +25,7 @@ WORDS = {
     "estimate": "estimated every indicator for every neighbourhood",
     "check_estimate": "checked the numbers",
     "draft_release": "drafted the release",
+    "differences": "set the draft against the last release",
     "approve": "the release was answered for",
     "publish": "published the release",
     "run_report": "wrote the run report",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -10,9 +11,19 @@ from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
 from barometer.published import Release, fingerprint, former
+from barometer.release.before import SUPPRESSED, FormerRelease, Key
+from barometer.release.cover import Family
+from barometer.release.dominance import dominated_records
 from barometer.release.explanations import published_revisions, shown_explanations
-from barometer.release.history import exact_rows
-from barometer.release.protect import SUPPRESSED, FormerRelease, protect_coverage, protect_estimates
+from barometer.release.history import earlier_releases, epsilon_spent, with_exact_rows
+from barometer.release.private_counts import PrivacySpent, with_noise
+from barometer.release.protect import (
+    coverage_families,
+    estimate_families,
+    protect_coverage,
+    protect_estimates,
+    withheld_estimates,
+)
 from barometer.release.rumour_effects import rumour_effects
 from barometer.release.rumours import published_rumours
 from barometer.tables import TABLES
@@ -24,8 +35,17 @@ _COVERAGE_ORDER = ("signal", "geography", "area", "period_start", "group")
 
 
 @dataclass(frozen=True)
+class Guarded:
+    """What the gate must know to attack a draft, and nobody may see: the exact families, and what is withheld."""
+
+    estimates: dict[Key, Family]
+    coverage: dict[Key, Family]
+    withheld: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Content:
-    """Protected tables of one night. Nothing in here may not be published."""
+    """Protected tables of one night. Nothing in here but `guarded` may not be published."""
 
     indicators: Indicators
     estimates: pl.DataFrame
@@ -42,6 +62,8 @@ class Content:
     revisions: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
+    privacy: PrivacySpent | None
+    guarded: Guarded
 
 
 def collect_content(night: Night) -> Content:
@@ -59,11 +81,19 @@ def collect_content(night: Night) -> Content:
     inputs = fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
     before = former(night, inputs_sha256=inputs)
-    shown = shown_estimates(night, estimates, indicators, before)
+    earlier = earlier_releases(night, inputs_hash=inputs)
+    signals = _signals(indicators)
+    families = _families(night, estimates, indicators, earlier)
+    dominated = dominated_records(_posts(night), coverage, timezone=night.city.timezone)
+    covered = coverage_families(coverage, minimum_persons=minimum, earlier=earlier, dominated=dominated)
+    noisy, noisy_coverage, spent = with_noise(
+        night, estimates, coverage, signals=signals, spent_before=epsilon_spent(night, inputs_hash=inputs)
+    )
+    shown = protect_estimates(noisy, families, signals=signals, minimum_persons=minimum)
     return Content(
         indicators=indicators,
         estimates=published_form(night, shown),
-        coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
+        coverage=_named(night, protect_coverage(noisy_coverage, covered)).sort(_COVERAGE_ORDER),
         rumours=published_rumours(night, _rows(night, "rumours"), minimum=minimum),
         rumour_effects=_effects(night, shown, indicators, minimum),
         checks=checks,
@@ -78,19 +108,55 @@ def collect_content(night: Night) -> Content:
         revisions=published_revisions(published_form(night, shown), before),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
+        privacy=spent,
+        guarded=Guarded(_noised(families, spent, signals), _noised(covered, spent, {}), withheld_estimates(shown)),
     )
 
 
 def shown_estimates(
-    night: Night, estimates: pl.DataFrame, indicators: Indicators, before: Release | None
+    night: Night, estimates: pl.DataFrame, indicators: Indicators, earlier: Sequence[Release]
 ) -> pl.DataFrame:
-    """Rows of `estimates` of the night, protected as `protect_estimates` does against the release before."""
-    return protect_estimates(
+    """Rows of `estimates` of the night, protected as `protect_estimates` does against the releases before."""
+    families = _families(night, estimates, indicators, with_exact_rows(night.lake, earlier))
+    minimum = night.city.thresholds.minimum_n
+    return protect_estimates(estimates, families, signals=_signals(indicators), minimum_persons=minimum)
+
+
+def _families(
+    night: Night, estimates: pl.DataFrame, indicators: Indicators, earlier: Sequence[FormerRelease]
+) -> dict[Key, Family]:
+    return estimate_families(
         estimates,
-        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
+        signals=_signals(indicators),
+        scales=_scales(indicators),
         minimum_persons=night.city.thresholds.minimum_n,
-        former=None if before is None else FormerRelease(before.estimates, exact_rows(night.lake, before)),
+        earlier=earlier,
     )
+
+
+def _signals(indicators: Indicators) -> dict[str, str]:
+    return {indicator.id: indicator.signal for indicator in indicators.indicators}
+
+
+def _scales(indicators: Indicators) -> dict[str, tuple[float, float]]:
+    scales = {indicator.id: indicator.scale for indicator in indicators.indicators}
+    return {name: (s.minimum, s.maximum) for name, s in scales.items() if s.maximum is not None}
+
+
+def _noised(families: dict[Key, Family], spent: PrivacySpent | None, signals: Mapping[str, str]) -> dict[Key, Family]:
+    """The families for the gate, those of posts marked where noise was added: a key starts with indicator or signal."""
+    if spent is None:
+        return families
+    return {
+        key: replace(family, is_noised=signals.get(str(key[0]), str(key[0])) == "posts")
+        for key, family in families.items()
+    }
+
+
+def _posts(night: Night) -> pl.DataFrame:
+    """Who wrote when and where, of all posts the night may have counted."""
+    columns = ("author", "created_at", "area", "is_repost")
+    return night.lake.read("posts").filter(pl.col("night") <= night.night).select(columns).collect()
 
 
 def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:

@@ -10,8 +10,8 @@ Disclosure Control, chapter 4 (cell suppression and its audit).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import svd
@@ -21,6 +21,7 @@ ROUNDING_BASE = 5
 
 _IS_FIXED_BELOW = 1e-9
 _THEN = "then "
+_OF = " of "
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,29 @@ class Total:
 
 @dataclass(frozen=True)
 class Former:
-    """The same cells in the release before: which were withheld, and which are the same rows now."""
+    """The same cells in an earlier release: which were withheld, and which are the same rows now.
+
+    `states`: every cell of that release -> what its row was like, any text; needed as soon as there are several earlier
+    releases, to tell which cells are the same in two of them.
+    """
 
     withheld: frozenset[str]
     unchanged: frozenset[str]
+    states: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, cell: str) -> str:
+        """The unknown behind a cell of that release: today's where nothing changed."""
+        return cell if cell in self.unchanged else f"{_THEN}{self.states.get(cell, '')}{_OF}{cell}"
 
     @property
-    def public(self) -> frozenset[str]:
-        """Cells anybody already knows today's value of: published before, and the same now."""
-        return self.unchanged - self.withheld
+    def shown(self) -> frozenset[str]:
+        """Unknowns that release told everybody."""
+        return frozenset(self.name(cell) for cell in (self.unchanged | self.states.keys()) - self.withheld)
 
 
-NOTHING_BEFORE = Former(withheld=frozenset(), unchanged=frozenset())
+def known_from(formers: Sequence[Former]) -> frozenset[str]:
+    """Unknowns that any of the earlier releases told everybody; today's cells among them under their own names."""
+    return frozenset().union(*(former.shown for former in formers))
 
 
 def is_small(persons: int, *, minimum: int = MINIMUM_PERSONS) -> bool:
@@ -67,45 +79,57 @@ def withheld_cells(
     totals: Sequence[Total],
     *,
     minimum: int = MINIMUM_PERSONS,
-    former: Former = NOTHING_BEFORE,
+    formers: Sequence[Former] = (),
+    sensitive: frozenset[str] = frozenset(),
 ) -> frozenset[str]:
     """Cells to withhold: the small ones, and as many more as it takes that none can be worked out.
 
-    `persons`: exact number of people behind each cell. Each round withholds the cell that costs least among those that
-    help, so the result is the same for the same input.
+    `persons`: exact number of people behind each cell; `sensitive`: cells to withhold for another reason. Each round
+    withholds the cell that costs least among those that help, so the result is the same for the same input.
     """
-    withheld = {cell for cell, count in persons.items() if is_small(count, minimum=minimum)}
-    while (helper := _next_to_withhold(persons, totals, withheld, minimum=minimum, former=former)) is not None:
+    withheld = {cell for cell, count in persons.items() if is_small(count, minimum=minimum)} | sensitive
+    while (helper := _next_to_withhold(persons, totals, withheld, minimum=minimum, formers=formers)) is not None:
         withheld.add(helper)
     return frozenset(withheld)
 
 
 def derivable_cells(
-    persons: Mapping[str, int], totals: Sequence[Total], withheld: frozenset[str], *, former: Former = NOTHING_BEFORE
+    persons: Mapping[str, int], totals: Sequence[Total], withheld: frozenset[str], *, formers: Sequence[Former] = ()
 ) -> frozenset[str]:
-    """The attack: withheld cells whose number follows from `totals`, what is shown now and what was shown before.
+    """The attack: withheld cells whose number follows from `totals`, what is shown now and what was ever shown before.
 
     Assumes the strongest reader: one who knows every shown count exactly and which cells did not change since. Leaves
-    out what the release before gave away by itself: nothing done now takes that back.
+    out what the releases before gave away by themselves: nothing done now takes that back.
     """
-    now, then = _unknowns(persons, withheld, former)
-    found = _fixed(_relations(totals, now) + _relations(totals, then))
-    before = _fixed(_relations(totals, {cell: cell for cell in former.withheld}))
-    given_away = {then[cell] for cell in before if cell in then}
-    return frozenset(unknown.removeprefix(_THEN) for unknown in found - given_away)
+    known = known_from(formers)
+    now = {cell: cell for cell in withheld - known if cell in persons}
+    open_now = known | (persons.keys() - withheld)
+    found = _fixed(_relations(totals, now) + _relations_before(totals, formers, open_now))
+    given_away = _fixed(_relations_before(totals, formers, known)) if formers else set()
+    return frozenset(unknown.rpartition(_OF)[2] for unknown in found - given_away)
+
+
+def _relations_before(
+    totals: Sequence[Total], formers: Sequence[Former], known: frozenset[str]
+) -> list[dict[str, int]]:
+    """The equations earlier releases left between what they withheld, without the unknowns that are `known`."""
+    names = [{c: name for c in former.withheld if (name := former.name(c)) not in known} for former in formers]
+    return [relation for each in names for relation in _relations(totals, each)]
 
 
 def _next_to_withhold(
-    persons: Mapping[str, int], totals: Sequence[Total], withheld: set[str], *, minimum: int, former: Former
+    persons: Mapping[str, int], totals: Sequence[Total], withheld: set[str], *, minimum: int, formers: Sequence[Former]
 ) -> str | None:
     """The smallest cell whose withholding helps a cell that is exposed; nothing when none is, or nothing can help."""
-    exposed = next(_exposed_totals(persons, totals, withheld, minimum, former.public), None)
+    known = known_from(formers)
+    exposed = next(_exposed_totals(persons, totals, withheld, minimum, known), None)
     if exposed is not None:
-        return _smallest(persons, exposed, withheld | former.public)
-    if not _adds_up_across(totals, former):
+        return _smallest(persons, exposed, withheld | known)
+    # A single relation, with nothing before it, has no combination that could give more away than it does itself.
+    if len(totals) < 2 and not formers:
         return None
-    found = derivable_cells(persons, totals, frozenset(withheld), former=former)
-    return _helper_of(persons, totals, withheld | former.public, found)
+    found = derivable_cells(persons, totals, frozenset(withheld), formers=formers)
+    return helper_of(persons, totals, withheld | known, found)
 
 
 def _exposed_totals(
@@ -113,15 +137,15 @@ def _exposed_totals(
 ) -> Iterator[Total]:
     """Relations that by themselves give a withheld cell away, and in which a cell is left to withhold."""
     for total in totals:
-        hidden = [cell for cell in total.cells if cell in withheld]
-        if hidden and _gives_away(persons, total, hidden, minimum) and _smallest(persons, total, withheld | public):
+        if gives_away(persons, total, withheld, minimum) and _smallest(persons, total, withheld | public):
             yield total
 
 
-def _gives_away(persons: Mapping[str, int], total: Total, hidden: Sequence[str], minimum: int) -> bool:
-    """One unknown is solved for; several are safe only if the group they form together could itself be shown."""
-    if len(hidden) == 1:
-        return True
+def gives_away(persons: Mapping[str, int], total: Total, withheld: set[str] | frozenset[str], minimum: int) -> bool:
+    """The relation by itself: one unknown is solved for; several are safe only if their group could be shown."""
+    hidden = [cell for cell in total.cells if cell in withheld]
+    if len(hidden) < 2:
+        return bool(hidden)
     return total.whole not in hidden and sum(persons.get(cell, 0) for cell in hidden) < minimum
 
 
@@ -131,27 +155,14 @@ def _smallest(persons: Mapping[str, int], total: Total, excluded: set[str] | fro
     return min(left, key=lambda cell: (persons[cell] == 0, cell == total.whole, persons[cell], cell), default=None)
 
 
-def _helper_of(
-    persons: Mapping[str, int], totals: Sequence[Total], excluded: set[str], exposed: frozenset[str]
+def helper_of(
+    persons: Mapping[str, int], totals: Sequence[Total], excluded: set[str] | frozenset[str], exposed: Iterable[str]
 ) -> str | None:
-    related = [total for total in totals if exposed & set(total.cells)]
+    """The smallest cell that stands in a relation with a cell of `exposed` and is not `excluded`, if any is left."""
+    cells = frozenset(exposed)
+    related = [total for total in totals if cells & set(total.cells)]
     helpers = (_smallest(persons, total, excluded) for total in related)
     return min((cell for cell in helpers if cell is not None), key=lambda cell: (persons[cell], cell), default=None)
-
-
-def _adds_up_across(totals: Sequence[Total], former: Former) -> bool:
-    """A single relation, with nothing before it, has no combination that could give more away than it does itself."""
-    return len(totals) > 1 or bool(former.withheld or former.unchanged)
-
-
-def _unknowns(
-    persons: Mapping[str, int], withheld: frozenset[str], former: Former
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Cell -> name of its unknown, now and then. An unchanged cell is one unknown, and none once it was ever shown."""
-    now = {cell: cell for cell in withheld - former.public if cell in persons}
-    changed = {cell: _THEN + cell for cell in former.withheld - former.unchanged}
-    same = {cell: cell for cell in former.withheld & former.unchanged & withheld}
-    return now, changed | same
 
 
 def _relations(totals: Sequence[Total], unknowns: Mapping[str, str]) -> list[dict[str, int]]:

@@ -18,6 +18,7 @@ from barometer.release.catalogue import catalogue
 from barometer.release.content import Content, collect_content
 from barometer.release.csvw import csvw
 from barometer.release.files import write_files, write_json
+from barometer.release.gate import require_safe
 from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
 from barometer.release.package import data_package
 from barometer.release.site.build import write_site
@@ -34,7 +35,7 @@ def draft_release(night: Night) -> Path:
     """Write the draft of `night` to `<drafts>/<city>/<run id>/`, in place of an earlier one; returns that folder.
 
     The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the
-    release would be unsafe (see `collect_content`).
+    release would be unsafe (see `collect_content` and `require_safe`).
     """
     # Many small matrices: threads of linear algebra would only wait for each other.
     with timed(night, STEP, "draft"), threadpool_limits(limits=1):
@@ -42,6 +43,8 @@ def draft_release(night: Night) -> Path:
         target = draft_folder(night)
         staged = fresh_folder(target.parent / _STAGING)
         _write(staged, content, night)
+        guarded = content.guarded
+        require_safe(staged, estimates=guarded.estimates, coverage=guarded.coverage, withheld=guarded.withheld)
         _swap(staged, target)
         _keep_configuration(night, content)
         _seal(night, target)
@@ -97,6 +100,7 @@ def _manifest(folder: Path, content: Content, night: Night) -> dict[str, Any]:
         "config_versions": content.estimates["config_version"].unique().sort().to_list(),
         "model_versions": models,
         "lake_versions": {t: v for t, v in sorted(night.lake.versions().items()) if t != _NOT_AN_INPUT},
+        "privacy": content.privacy.stated() if content.privacy else None,
         "inputs_sha256": content.inputs_sha256,
         "content_sha256": content_hash(files),
         "approval": None,

@@ -108,6 +108,7 @@ def data_package(folder: Path, content: Content, night: Night) -> dict[str, Any]
         "licenses": [LICENCE],
         "sources": [{"title": line} for line in night.city.attribution],
         "synthetic": content.is_synthetic,
+        **({"privacy": content.privacy.stated()} if content.privacy else {}),
         "resources": [_descriptor(folder, resource, night) for resource in _resources(content, night)],
     }
 
@@ -199,7 +200,8 @@ def _meaning(resource: Resource, name: str, declared: Mapping[str, Column]) -> s
 
 
 def _constraints(name: str, declared: dict[str, Any]) -> dict[str, Any]:
-    is_required = name in declared and not declared[name].nullable and name not in (*_COUNTS, "missing_reason")
+    may_be_empty = (*_COUNTS, *_OVERRIDES, "missing_reason")
+    is_required = name in declared and not declared[name].nullable and name not in may_be_empty
     if name == "missing_reason":
         return {"constraints": {"enum": list(MISSING_REASONS)}}
     return {"constraints": {"required": True}} if is_required else {}

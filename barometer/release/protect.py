@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from barometer.errors import ReleaseRefused
-from barometer.release.disclosure import (
-    MINIMUM_PERSONS,
-    NOTHING_BEFORE,
-    ROUNDING_BASE,
-    Former,
-    Total,
-    derivable_cells,
-    withheld_cells,
+from barometer.release.before import (
+    COVERAGE_FAMILY,
+    ESTIMATES_FAMILY,
+    SUPPRESSED,
+    FormerRelease,
+    Key,
+    cell_name,
+    coverage_before,
+    estimates_before,
 )
+from barometer.release.coarse import coarse, coarse_effective_n, coarse_reliability
+from barometer.release.cover import Family, cells_to_withhold
+from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE, Total, derivable_cells, known_from
+from barometer.release.dominance import may_be_dominated
+from barometer.release.means import Means
 
-SUPPRESSED = "suppressed"
 # Practitioners and observers speak of an area, not of themselves: three keep any two from working out the third.
 MINIMUM_RATERS = 3
 SHOWN_DECIMALS = 3
@@ -35,43 +39,27 @@ _PERSONS_ROUNDED = ("answers", "posts", "combined")
 # is fitted as if nobody had, so its value tells nothing of them (barometer/estimate/borrow.py).
 MODELLED = ("model", "nowcast", "composite")
 
-_PERIOD = ("period_start", "period_end")
-_FAMILY = ("indicator", *_PERIOD)
 _NUMBERS = ("value", "standard_error", "lower", "upper", "reliability")
 _COUNTS = ("n", "effective_n")
 EVERYONE = "all"
 
 
-@dataclass(frozen=True)
-class FormerRelease:
-    """The release before: its published estimates, and the exact rows they were made from."""
-
-    published: pl.DataFrame
-    exact: pl.DataFrame
-
-
 def protect_estimates(
     rows: pl.DataFrame,
+    families: Mapping[Key, Family],
     *,
     signals: Mapping[str, str],
     minimum_persons: int = MINIMUM_PERSONS,
-    former: FormerRelease | None = None,
 ) -> pl.DataFrame:
     """Estimates as they may be shown: small cells and their helpers withheld, numbers and counts of people rounded.
 
-    `rows`: table `estimates`; `signals`: indicator -> signal. Withheld cells keep no number at all, whatever reason
-    they had; but a small cell whose value a model made without its own answers keeps that value, and loses its counts.
-    Raises `ReleaseRefused` when a withheld cell could still be worked out.
+    `rows`: table `estimates`; `families`: their `estimate_families`; `signals`: indicator -> signal. Withheld cells
+    keep no number at all, whatever reason they had; but a small cell whose value a model made without its own answers
+    keeps that value, and loses its counts. Raises `ReleaseRefused` when a withheld cell could still be worked out.
     """
     limits = _limits(_MINIMUM, minimum_persons)
-    families = rows.partition_by(_FAMILY, as_dict=True, maintain_order=True)
-    hidden = [
-        (*key, cell)
-        for key, family in families.items()
-        if (minimum := limits.get(signals[str(key[0])]))
-        for cell in _withheld_areas(family, minimum, _former_of(key, family, former))
-    ]
-    marked = _mark(rows, hidden, (*_FAMILY, "area"))
+    hidden = [(*key, cell) for key, family in families.items() for cell in _checked(family, what=_in_words(key))]
+    marked = _mark(rows, hidden, (*ESTIMATES_FAMILY, "area"))
     is_people = pl.col("indicator").replace_strict(signals, return_dtype=pl.String).is_in(_PERSONS_ROUNDED)
     rests_on_others = is_people & pl.col("method").is_in(MODELLED) & (pl.col("n") < limits["answers"])
     return _show(marked, is_people, rests_on_others & pl.col("value").is_not_null())
@@ -82,20 +70,68 @@ def _limits(minimum: Mapping[str, int], minimum_persons: int) -> dict[str, int]:
     return {s: max(least, minimum_persons) if s in _PERSONS_ROUNDED else least for s, least in minimum.items()}
 
 
-def _withheld_areas(family: pl.DataFrame, minimum: int, former: Former) -> frozenset[str]:
-    persons = dict(zip(family["area"].to_list(), family["n"].to_list(), strict=True))
-    totals = _city_total(family)
-    return _checked(persons, totals, minimum, former, what=f"{family['indicator'][0]} from {family['period_start'][0]}")
+def estimate_families(
+    rows: pl.DataFrame,
+    *,
+    signals: Mapping[str, str],
+    scales: Mapping[str, tuple[float, float]] | None = None,
+    minimum_persons: int = MINIMUM_PERSONS,
+    earlier: Sequence[FormerRelease] = (),
+) -> dict[Key, Family]:
+    """(indicator, period_start, period_end) -> its areas and the city, which they add up to in each geography.
+
+    `signals`: indicator -> signal; `scales`: indicator -> ends of its scale, where it has two.
+    """
+    limits, before = _limits(_MINIMUM, minimum_persons), estimates_before(earlier, rows)
+    found = {}
+    for key, family in rows.partition_by(ESTIMATES_FAMILY, as_dict=True, maintain_order=True).items():
+        signal = signals[str(key[0])]
+        if minimum := limits.get(signal):
+            found[key] = Family(
+                persons=dict(family.select("area", "n").iter_rows()),
+                totals=_city_total(family),
+                minimum=minimum,
+                is_rounded=signal in _PERSONS_ROUNDED,
+                dominated=may_be_dominated(family) if signal == "answers" else frozenset(),
+                means=_means(family, (scales or {}).get(str(key[0]))) if signal in _PERSONS_ROUNDED else None,
+                before=before.get(key, ()),
+            )
+    return found
 
 
-def _checked(
-    persons: Mapping[str, int], totals: list[Total], minimum: int, former: Former, *, what: str
-) -> frozenset[str]:
+def _means(family: pl.DataFrame, scale: tuple[float, float] | None) -> Means | None:
+    """Values of a family, means of its people where no model made them; none without a scale to bound them."""
+    if scale is None:
+        return None
+    told = family.drop_nulls("value").select("area", "value", width=pl.col("upper") - pl.col("lower"))
+    return Means(
+        values=dict(told.select("area", "value").iter_rows()),
+        widths=dict(told.drop_nulls("width").select("area", "width").iter_rows()),
+        own=frozenset(family.filter(~pl.col("method").is_in(MODELLED))["area"].to_list()),
+        lowest=scale[0],
+        highest=scale[1],
+    )
+
+
+def withheld_estimates(shown: pl.DataFrame) -> pl.DataFrame:
+    """indicator, period_start, period_end, cell, keeps_value of the protected estimates that are withheld."""
+    return shown.filter(pl.col("n").is_null()).select(
+        *ESTIMATES_FAMILY, cell="area", keeps_value=pl.col("value").is_not_null()
+    )
+
+
+def _in_words(key: Key) -> str:
+    return f"{key[0]} from {key[1]}"
+
+
+def _checked(family: Family, *, what: str) -> frozenset[str]:
     """Withhold, then attack the result as a reader would; a success stops the release."""
-    withheld = withheld_cells(persons, totals, minimum=minimum, former=former)
-    shows_news = {cell for total in totals for cell in total.cells if persons.get(cell)} - withheld - former.public
-    found = derivable_cells(persons, totals, withheld, former=former)
-    if found and shows_news:
+    withheld = cells_to_withhold(family)
+    known = known_from(family.formers)
+    shows_news = {c for total in family.totals for c in total.cells if family.persons.get(c)} - withheld - known
+    if not shows_news:
+        return withheld
+    if found := derivable_cells(family.persons, family.totals, withheld, formers=family.formers):
         raise ReleaseRefused(
             f"{what}: the number of {', '.join(sorted(found))} is withheld but could be worked out from what would be "
             "shown; nothing was released; do not publish this period by hand, and report the fault"
@@ -110,19 +146,6 @@ def _city_total(family: pl.DataFrame) -> list[Total]:
     return [Total(city, tuple(areas)) for city in whole for areas in parts["area"].to_list()]
 
 
-def _former_of(key: tuple[Any, ...], family: pl.DataFrame, former: FormerRelease | None) -> Former:
-    if former is None:
-        return NOTHING_BEFORE
-    is_family = pl.all_horizontal([pl.col(name) == value for name, value in zip(_FAMILY, key, strict=True)])
-    exact, published = former.exact.filter(is_family), former.published.filter(is_family)
-    same = family.join(exact, on=["area", "n", "value"], how="semi", nulls_equal=True)
-    has_no_count = pl.col("missing_reason").eq_missing(SUPPRESSED) | pl.col("n").is_null()
-    return Former(
-        withheld=frozenset(published.filter(has_no_count)["area"].to_list()),
-        unchanged=frozenset(same["area"].to_list()) & frozenset(published["area"].to_list()),
-    )
-
-
 def _mark(rows: pl.DataFrame, hidden: Iterable[tuple[Any, ...]], key: tuple[str, ...]) -> pl.DataFrame:
     """Add `is_withheld`."""
     keys = pl.DataFrame(list(hidden), schema={name: rows.schema[name] for name in key}, orient="row")
@@ -134,11 +157,18 @@ def _mark(rows: pl.DataFrame, hidden: Iterable[tuple[Any, ...]], key: tuple[str,
 def _show(rows: pl.DataFrame, is_people: pl.Expr, rests_on_others: pl.Expr) -> pl.DataFrame:
     """Empty the withheld cells, of those that rest on others only the counts; round the others."""
     is_emptied = pl.col("is_withheld") & ~rests_on_others
+    is_of_them = is_people & ~pl.col("method").is_in(MODELLED)
     shown = rows.with_columns(
-        *(pl.col(name).round(SHOWN_DECIMALS) for name in _NUMBERS),
+        *(
+            pl.when(is_of_them).then(each).otherwise(pl.col(each.meta.output_name()).round(SHOWN_DECIMALS))
+            for each in coarse(_rounded(pl.col("n")))
+        ),
+        reliability=pl.when(is_people)
+        .then(coarse_reliability())
+        .otherwise(pl.col("reliability").round(SHOWN_DECIMALS)),
         n=pl.when(is_people).then(_rounded(pl.col("n"))).otherwise(pl.col("n")),
-        effective_n=pl.when(is_people & (pl.col("effective_n") >= MINIMUM_PERSONS))
-        .then(_rounded(pl.col("effective_n").round().cast(pl.Int64)).cast(pl.Float64))
+        effective_n=pl.when(is_people)
+        .then(coarse_effective_n(ROUNDING_BASE))
         .otherwise(pl.col("effective_n").round(1)),
         is_emptied=is_emptied,
     )
@@ -154,26 +184,51 @@ def _rounded(count: pl.Expr) -> pl.Expr:
     return (count + ROUNDING_BASE // 2) // ROUNDING_BASE * ROUNDING_BASE
 
 
-def protect_coverage(rows: pl.DataFrame, *, minimum_persons: int = MINIMUM_PERSONS) -> pl.DataFrame:
-    """Coverage as it may be shown, with a `missing_reason` column.
+def protect_coverage(rows: pl.DataFrame, families: Mapping[Key, Family]) -> pl.DataFrame:
+    """Coverage as it may be shown, with a `missing_reason` column; `families`: its `coverage_families`.
 
     Rows add up over areas to the city, and over the categories of a margin to everyone: both are guarded. Records and
     rates are withheld with the voices they belong to, and worked out again from rounded voices.
     """
-    limits = _limits(_COVERAGE_MINIMUM, minimum_persons)
-    key = ("geography", "area", "signal", *_PERIOD, "group")
-    hidden: list[tuple[Any, ...]] = []
-    for (signal, *_), family in rows.partition_by(("signal", *_PERIOD), as_dict=True, maintain_order=True).items():
-        if minimum := limits.get(str(signal)):
-            named = family.with_columns(cell=_cell_name())
-            persons = dict(zip(named["cell"].to_list(), named["voices"].to_list(), strict=True))
-            withheld = _checked(persons, _coverage_totals(named), minimum, NOTHING_BEFORE, what=f"coverage of {signal}")
-            hidden += named.filter(pl.col("cell").is_in(withheld)).select(key).rows()
-    return _show_coverage(_mark(rows, hidden, key))
+    hidden = [(*k, c) for k, family in families.items() for c in _checked(family, what=f"coverage of {_in_words(k)}")]
+    named = rows.with_columns(cell=cell_name())
+    return _show_coverage(_mark(named, hidden, (*COVERAGE_FAMILY, "cell")).drop("cell"))
 
 
-def _cell_name() -> pl.Expr:
-    return pl.concat_str("geography", "area", "group", separator="/")
+def coverage_families(
+    rows: pl.DataFrame,
+    *,
+    minimum_persons: int = MINIMUM_PERSONS,
+    earlier: Sequence[FormerRelease] = (),
+    dominated: pl.DataFrame | None = None,
+) -> dict[Key, Family]:
+    """(signal, period_start, period_end) -> its cells, which add up over areas and over the categories of margins.
+
+    `dominated`: see `dominance.dominated_records`.
+    """
+    loud = _by_family(dominated)
+    limits, before = _limits(_COVERAGE_MINIMUM, minimum_persons), coverage_before(earlier, rows)
+    found = {}
+    for key, family in rows.partition_by(COVERAGE_FAMILY, as_dict=True, maintain_order=True).items():
+        if minimum := limits.get(str(key[0])):
+            named = family.with_columns(cell=cell_name())
+            found[key] = Family(
+                persons=dict(named.select("cell", "voices").iter_rows()),
+                totals=_coverage_totals(named),
+                minimum=minimum,
+                is_rounded=key[0] in _PERSONS_ROUNDED,
+                dominated=loud.get(key, frozenset()),
+                before=before.get(key, ()),
+            )
+    return found
+
+
+def _by_family(dominated: pl.DataFrame | None) -> dict[Key, frozenset[str]]:
+    if dominated is None or dominated.is_empty():
+        return {}
+    named = dominated.with_columns(group=pl.lit(EVERYONE)).with_columns(cell=cell_name())
+    parts = named.partition_by(COVERAGE_FAMILY, as_dict=True)
+    return {key: frozenset(rows["cell"].to_list()) for key, rows in parts.items()}
 
 
 def _coverage_totals(named: pl.DataFrame) -> list[Total]:

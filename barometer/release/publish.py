@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from barometer.errors import ReleaseRefused
 from barometer.ledger import timed
 from barometer.night import Night
+from barometer.release.decision import APPROVED, Decision, decide, decisions_on, require_not_rejected
 from barometer.release.draft import PAGE, STEP, draft_folder, fresh_folder, sealed_manifest_hash
 from barometer.release.history import Release, releases_of
 from barometer.release.manifest import MANIFEST, file_hashes, require_unaltered, sha256, write_manifest
@@ -29,18 +30,41 @@ _LOCK = ".lock"
 _READ_ONLY = 0o444
 
 
-def publish(night: Night, draft: Path, *, approved_by: str, is_stand_in: bool, approved_at: datetime) -> Path:
+def answered(
+    night: Night, draft: Path, *, choice: str, by: str, is_stand_in: bool, at: datetime, reason: str
+) -> Path | None:
+    """Record what was said of the `draft` (`decision.KINDS`), and publish it if that was yes: its folder, else none.
+
+    A held or rejected draft stays where it is. Raises `ReleaseRefused` as `decide` and `publish` do.
+    """
+    seal = sealed_manifest_hash(night)
+    if seal is None:
+        raise ReleaseRefused(f"run {night.run_id}: there is no draft to decide on; draft the release first")
+    decide(night, kind=choice, by=by, is_stand_in=is_stand_in, at=at, reason=reason, manifest_sha256=seal)
+    if choice != APPROVED:
+        return None
+    return publish(night, draft, approved_by=by, is_stand_in=is_stand_in, approved_at=at, reason=reason)
+
+
+def publish(
+    night: Night, draft: Path, *, approved_by: str, is_stand_in: bool, approved_at: datetime, reason: str = ""
+) -> Path:
     """Make the approved `draft` a release at `<releases>/<city>/<night>-<n>/`; returns that folder.
 
     Publishing what is published already returns that release. The folder appears whole or not at all, its files are
     read-only; the city's list of releases and `latest.json` follow it. Raises `ReleaseRefused` when nobody is named as
-    approving, or when `draft` is not exactly what `draft_release` wrote.
+    approving, when `draft` is not exactly what `draft_release` wrote, or when the last word on it was no.
     """
     approval = _checked_approval(approved_by, is_stand_in, approved_at)
     manifest = _checked_draft(night, draft)
+    said = decisions_on(night, sha256(draft / MANIFEST))
+    require_not_rejected(said)
+    stated = _stated(approval, reason, said)
     folder = night.settings.releases / night.city.id
     with _only_publisher(folder), timed(night, STEP, "publish"):
-        release = _published_already(folder, night, manifest) or _publish_new(folder, night, draft, manifest, approval)
+        release = _published_already(folder, night, manifest) or _publish_new(
+            folder, night, draft, manifest | {"approval": stated}, approval
+        )
         _write_list(folder, night)
     return release
 
@@ -96,7 +120,7 @@ def _publish_new(folder: Path, night: Night, draft: Path, manifest: dict[str, An
     shutil.copytree(draft, staged, dirs_exist_ok=True)
     approve_pages(staged, approval)
     write_sums(staged)
-    write_manifest(staged, _approved(manifest, staged, target.name, approval))
+    write_manifest(staged, {"release": target.name, **manifest, "files": file_hashes(staged)})
     if night.settings.signing_key:
         sign(staged, night.settings.signing_key)
     _make_lasting(staged)
@@ -104,13 +128,17 @@ def _publish_new(folder: Path, night: Night, draft: Path, manifest: dict[str, An
     return target
 
 
-def _approved(manifest: dict[str, Any], staged: Path, name: str, approval: Approval) -> dict[str, Any]:
-    stated = {
+def _stated(approval: Approval, reason: str, said: Sequence[Decision]) -> dict[str, Any]:
+    """The decision as the manifest states it, with what was said of the same draft before."""
+    before = [{"decision": d.kind, "by": d.by, "at": d.at, "reason": d.reason} for d in said if d.kind != APPROVED]
+    return {
+        "decision": APPROVED,
         "approved_by": approval.approved_by,
         "is_stand_in": approval.is_stand_in,
         "approved_at": approval.approved_at.isoformat(),
+        "reason": " ".join(reason.split()),
+        "decided_before": before,
     }
-    return {"release": name, **manifest, "approval": stated, "files": file_hashes(staged)}
 
 
 def _make_lasting(folder: Path) -> None:

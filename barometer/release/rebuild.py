@@ -21,12 +21,10 @@ def rebuilt_csv(night: Night, release: Release, rows: pl.DataFrame, indicators: 
     return estimates_csv(published_form(night, shown))
 
 
-def _before(night: Night, release: Release) -> Release | None:
-    earlier = [
+def _before(night: Night, release: Release) -> list[Release]:
+    return [
         each
         for each in releases_of(night.settings.releases / night.city.id)
-        if (each.night, each.number) < (release.night, release.number)
-        and each.approved_at < release.approved_at
+        if each.approved_at < release.approved_at
         and each.manifest["inputs_sha256"] != release.manifest["inputs_sha256"]
     ]
-    return earlier[-1] if earlier else None

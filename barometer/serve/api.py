@@ -20,15 +20,23 @@ INDICATORS: dict[str, pl.DataType] = {
     if name not in ("city", "release")
 }
 RUMOURS: dict[str, pl.DataType] = {
+    "rumour": pl.String(),
     "terms": pl.String(),
     "status": pl.String(),
+    "status_by": pl.String(),
     "first_seen": pl.String(),
     "last_seen": pl.String(),
     "voices": pl.Int64(),
+    "week_voices": pl.Int64(),
+    "share_corrected": pl.Float64(),
     "is_contradicted": pl.Boolean(),
+    "areas": pl.String(),
+    "evidence": pl.String(),
+    "suggested": pl.String(),
 }
+_LISTS = ("terms", "areas", "evidence", "suggested")
 MOST_FEATURES = 5_000
-_TERMS_PARTED_BY = "; "
+_PARTED_BY = "; "
 _BINARY = {"type": "string", "format": "binary"}
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -111,7 +119,11 @@ def _indicators(release: Release) -> list[dict[str, Any]]:
 def _rumours(release: Release) -> list[dict[str, Any]]:
     named = {"city": release.city, "release": release.name, "synthetic": release.is_synthetic}
     rows = release.table("rumours", RUMOURS).to_dicts()
-    return [named | row | {"terms": row["terms"].split(_TERMS_PARTED_BY)} for row in rows]
+    return [named | row | {name: _parted(row[name]) for name in _LISTS} for row in rows]
+
+
+def _parted(text: str | None) -> list[str]:
+    return text.split(_PARTED_BY) if text else []
 
 
 def _index(shelf: Shelf, asked: OfRelease) -> Response:

@@ -126,12 +126,19 @@ class RumourAnswer(Answer):
 
     city: str
     release: str
+    rumour: str
     terms: list[str]
     status: str
+    status_by: str = Field(description="posts, or person: who decided the status")
     first_seen: date
     last_seen: date
     voices: int = Field(description="distinct authors, rounded down to a multiple of five")
+    week_voices: int = Field(description="of them in the last seven days, rounded down likewise")
+    share_corrected: float = Field(description="share of the voices that contradict it, in tenths")
     is_contradicted: bool
+    areas: list[str] = Field(description="codes of neighbourhoods where enough people carry it to say so")
+    evidence: list[str] = Field(description="claims of the city's evidence library that a person linked")
+    suggested: list[str] = Field(description="claims of that library whose words fit; confirmed by nobody")
     synthetic: bool
 
 

@@ -31,6 +31,7 @@ IN_ORDER = [
     "explain",
     "check_estimate",
     "draft_release",
+    "differences",
     "approve",
     "publish",
 ]
@@ -80,6 +81,15 @@ def test_every_source_is_ingested_before_removals_and_checks(nightly: dict[str, 
     ingests = [task for task in dag.tasks if task.task_id.startswith("ingest")]
     assert ingests
     assert all("removals" in task.get_flat_relative_ids(upstream=False) for task in ingests)
+
+
+@pytest.mark.parametrize("city", CITIES)
+def test_the_question_offers_to_hold_and_silence_is_a_hold(nightly: dict[str, DAG], city: str) -> None:
+    question = nightly[f"nightly_{city}"].get_task("approve")
+    assert question.options == ["Approve", "Hold", "Reject"]
+    assert question.defaults == ["Hold"]
+    assert list(question.params) == ["reason"]
+    assert question.response_timeout is not None
 
 
 @pytest.mark.parametrize("city", CITIES)

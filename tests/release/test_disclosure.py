@@ -111,10 +111,10 @@ def test_one_person_less_since_the_last_release_is_not_worked_out_from_it() -> N
     former = Former(withheld=frozenset(), unchanged=frozenset("bcd"))
     persons = counts(9, 12, 50, 60)
     # when cells are withheld now
-    withheld = withheld_cells(persons, [CITY], former=former)
+    withheld = withheld_cells(persons, [CITY], formers=[former])
     # then no cover among the unchanged, which everybody knows, would do: the total must go
     assert withheld == {"a", "city"}
-    assert not derivable_cells(persons, [CITY], withheld, former=former)
+    assert not derivable_cells(persons, [CITY], withheld, formers=[former])
 
 
 def test_a_cover_stays_withheld_while_it_would_give_away_the_release_before() -> None:
@@ -122,15 +122,15 @@ def test_a_cover_stays_withheld_while_it_would_give_away_the_release_before() ->
     former = Former(withheld=frozenset("ab"), unchanged=frozenset("bcd"))
     persons = counts(10, 11, 50, 60)
     # when a could be shown by itself, showing b would give away what a was
-    assert derivable_cells(persons, [CITY], frozenset(), former=former) == {"a"}
-    withheld = withheld_cells(persons, [CITY], former=former)
+    assert derivable_cells(persons, [CITY], frozenset(), formers=[former]) == {"a"}
+    withheld = withheld_cells(persons, [CITY], formers=[former])
     assert "b" in withheld
-    assert not derivable_cells(persons, [CITY], withheld, former=former)
+    assert not derivable_cells(persons, [CITY], withheld, formers=[former])
 
 
 def test_everything_may_be_shown_once_everything_has_moved_on() -> None:
     former = Former(withheld=frozenset("ab"), unchanged=frozenset())
-    assert withheld_cells(counts(25, 30, 52, 61), [CITY], former=former) == frozenset()
+    assert withheld_cells(counts(25, 30, 52, 61), [CITY], formers=[former]) == frozenset()
 
 
 persons_of_parts = st.lists(st.integers(0, 40), min_size=1, max_size=7)
@@ -172,7 +172,7 @@ def test_two_releases_together_give_nothing_away(parts: list[tuple[int, int]]) -
     first = withheld_cells(then, [total])
     same = frozenset(cell for cell in persons if persons[cell] == then[cell])
     # when the second is protected against the first
-    second = withheld_cells(persons, [total], former=Former(withheld=first, unchanged=same))
+    second = withheld_cells(persons, [total], formers=[Former(withheld=first, unchanged=same)])
     # then no cell small in either can be solved for, unless all the second shows was known before
     shows_news = set(persons) - second - (same - first)
     if shows_news:

@@ -13,7 +13,8 @@ import pytest
 from barometer.errors import ReleaseRefused
 from barometer.night import Night
 from barometer.release.content import collect_content
-from barometer.release.history import former_release, releases_of
+from barometer.release.history import earlier_releases, releases_of
+from barometer.settings import Settings
 from tests.release.sample_night import NIGHT
 
 
@@ -46,18 +47,23 @@ def test_a_release_with_a_broken_manifest_is_not_passed_over(tmp_path: Path) -> 
         releases_of(tmp_path)
 
 
-def test_a_release_of_the_same_estimates_is_not_the_one_before(sample: Night, released: Path) -> None:
+def test_a_release_of_the_same_estimates_is_none_before(sample: Night, released: Path) -> None:
     own = collect_content(sample).inputs_sha256
-    assert former_release(sample, inputs_hash=own) is None
+    assert earlier_releases(sample, inputs_hash=own) == []
 
 
-def test_the_release_before_comes_with_what_it_showed_and_what_it_was_made_from(sample: Night, released: Path) -> None:
-    former = former_release(sample, inputs_hash="other")
-    assert former is not None
+def test_a_release_before_comes_with_what_it_showed_and_what_it_was_made_from(sample: Night, released: Path) -> None:
+    (former,) = earlier_releases(sample, inputs_hash="other")
     assert former.published.equals(pl.read_parquet(released / "estimates.parquet"))
-    assert former.exact.columns[0] == "night"
+    assert former.exact.sort("indicator").height == former.published.height
+    assert former.published_coverage.height == former.exact_coverage.height > 0
+    assert (former.exact.columns[0], former.exact_coverage.columns[0]) == ("night", "night")
 
 
-def test_a_later_release_is_none_before(sample: Night, released: Path) -> None:
-    earlier = replace(sample, night=date.fromordinal(NIGHT.toordinal() - 1))
-    assert former_release(earlier, inputs_hash="other") is None
+def test_a_night_filled_in_afterwards_is_held_against_what_came_out_meanwhile(sample: Night, released: Path) -> None:
+    filled_in = replace(sample, night=date.fromordinal(NIGHT.toordinal() - 1))
+    assert len(earlier_releases(filled_in, inputs_hash="other")) == 1
+
+
+def test_a_city_that_never_published_has_nothing_before(sample: Night, tmp_path: Path) -> None:
+    assert earlier_releases(replace(sample, settings=Settings(home=tmp_path)), inputs_hash="other") == []

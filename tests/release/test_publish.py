@@ -21,7 +21,7 @@ from barometer.night import Night
 from barometer.release.draft import draft_folder, draft_release
 from barometer.release.history import releases_of
 from barometer.release.manifest import file_hashes, read_manifest, write_manifest
-from barometer.release.publish import publish, require_published_unaltered
+from barometer.release.publish import answered, publish, require_published_unaltered
 from tests.release.conftest import APPROVED_AT
 from tests.release.sample_night import fill, invented_estimates, same_night, sample_night
 
@@ -50,9 +50,12 @@ def test_a_release_is_named_by_its_night_and_number(sample: Night, released: Pat
 def test_a_release_says_who_approved_it_and_when(released: Path) -> None:
     approval = read_manifest(released)["approval"]
     assert approval == {
+        "decision": "approve",
         "approved_by": "sample run",
         "is_stand_in": True,
         "approved_at": "2026-05-10T08:30:00+00:00",
+        "reason": "",
+        "decided_before": [],
     }
     page = (released / "index.html").read_text("utf-8")
     assert "<strong>Approved by sample run (stand-in, not a person)</strong> on 10 May 2026 at 08:30 UTC" in page
@@ -181,6 +184,54 @@ def test_a_publication_that_is_killed_is_finished_by_the_next(night: Night, at: 
     assert require_published_unaltered(release)
     assert not list((release.parent / ".staging").glob("*"))
     assert "2026-05-09-1" in (release.parent / "index.html").read_text("utf-8")
+
+
+def said(night: Night, choice: str, **changes: Any) -> Path | None:
+    """The draft answered for by a person."""
+    answer = {"by": "A. Person", "is_stand_in": False, "at": APPROVED_AT, "reason": "looks right"} | changes
+    return answered(night, draft_folder(night), choice=choice, **answer)
+
+
+def test_a_yes_publishes_with_its_reason(night: Night) -> None:
+    release = said(night, "approve", reason="  the council asked\nfor it ")
+    assert release is not None
+    approval = read_manifest(release)["approval"]
+    assert (approval["decision"], approval["reason"]) == ("approve", "the council asked for it")
+
+
+@pytest.mark.parametrize("choice", ["hold", "reject"])
+def test_a_draft_that_is_held_or_rejected_is_kept_and_not_published(night: Night, choice: str) -> None:
+    before = file_hashes(draft_folder(night))
+    assert said(night, choice, reason="a number looks odd") is None
+    assert file_hashes(draft_folder(night)) == before
+    assert releases_of(night.settings.releases / "sample") == []
+
+
+def test_a_held_draft_is_published_later_and_says_that_it_was_held(night: Night) -> None:
+    said(night, "hold", by="", reason="nobody answered in time")
+    release = approve(night, draft_folder(night))
+    (before,) = read_manifest(release)["approval"]["decided_before"]
+    assert (before["decision"], before["by"], before["reason"]) == ("hold", "", "nobody answered in time")
+
+
+def test_a_rejected_draft_is_not_published_by_hand(night: Night) -> None:
+    said(night, "reject", reason="the ward is wrong")
+    with pytest.raises(ReleaseRefused, match=r"rejected by A\. Person on 2026-05-10 \(the ward is wrong\)"):
+        approve(night, draft_folder(night))
+    # when the question is asked again and the answer is another
+    later = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    assert said(night, "approve", at=later) is not None
+
+
+def test_another_draft_does_not_inherit_a_no(night: Night) -> None:
+    said(night, "reject")
+    revise(night)
+    assert approve(night, draft_release(night)).name == "2026-05-09-1"
+
+
+def test_nothing_can_be_said_of_what_was_never_drafted(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseRefused, match="no draft to decide on"):
+        said(sample_night(tmp_path), "hold")
 
 
 @pytest.mark.parametrize("name", ["", "   "])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from math import floor
 from typing import Any
 
 import polars as pl
@@ -39,7 +40,8 @@ def test_a_headline_carries_its_interval_and_its_period(summary: Summary, conten
     series = content.estimates.filter(pl.col("indicator") == wallet.indicator, pl.col("area") == sample.city.id)
     row = series.sort("period_end").row(-1, named=True)
     assert wallet.value == f"{100 * row['value']:.0f}%"
-    assert wallet.interval == f"{100 * row['lower']:.0f}% to {100 * row['upper']:.0f}%"
+    low, high = (floor(100 * row[end] + 0.5) for end in ("lower", "upper"))
+    assert wallet.interval == f"{low}% to {high}%"
     assert wallet.period == "2 to 29 March 2026"
 
 

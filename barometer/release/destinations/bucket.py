@@ -62,7 +62,9 @@ def put(parcel: Parcel, store: FileSystem, root: str, shown: str) -> Delivery:
 
 
 def write_object(store: FileSystem, path: str, content: bytes) -> None:
-    """One object, whole."""
+    """One object, whole. A file system other than an object store wants the folder to be there first."""
+    if store.type_name != "s3":
+        store.create_dir(path.rpartition("/")[0], recursive=True)
     with store.open_output_stream(path) as stream:
         stream.write(content)
 

@@ -47,7 +47,7 @@ SENTENCES = {
 def figures_script(site: Site) -> str:
     """`assets/figures.js`: sets `window.barometerFigures`.
 
-    Per indicator: isShare, isOfPeople, edges, colours, latest, periods (first and last day, and the middle), rows: area
+    Per indicator: isShare, isOfPeople, edges, colours, latest, periods (first and last day), days (the middle), rows: area
     -> a list a period of [value, lower, upper, n, method, effective n, standard error], or [reason, n] where there is no
     value, or nothing. Methods and reasons are places in the lists of those names.
     """
@@ -70,6 +70,7 @@ def _indicator(series: Series, night: Any) -> dict[str, Any]:
         "edges": series.edges,
         "colours": series.colours,
         "latest": series.latest,
+        "periods": [[start.isoformat(), end.isoformat()] for start, end in series.periods],
         "days": [(start + (min(end, night) - start) / 2).isoformat() for start, end in series.periods],
         "rows": {area: [_packed(figure) for figure in figures] for area, figures in series.rows.items()},
     }

@@ -62,7 +62,7 @@ def test_the_night_waits_for_a_person_and_publishes_nothing_meanwhile(
 @pytest.fixture(scope="module")
 def published(started: Airflow, asked: Run) -> Run:
     """The history's night, answered with a yes and ended."""
-    started.admin.answer(asked.dag_id, asked.run_id, "approve", APPROVE)
+    started.admin.answer(asked.dag_id, asked.run_id, "approve", APPROVE, reason="all figures looked at")
     assert finish(started, asked) == "success"
     return asked
 
@@ -73,6 +73,7 @@ def test_a_yes_publishes_in_the_name_of_who_said_it(settings: Settings, publishe
     approval = json.loads((release / "manifest.json").read_text("utf-8"))["approval"]
     assert approval["approved_by"] == ADMIN_USER
     assert not approval["is_stand_in"]
+    assert approval["reason"] == "all figures looked at"
 
 
 def test_sources_and_shards_were_mapped_and_every_task_succeeded(started: Airflow, published: Run) -> None:
@@ -107,16 +108,20 @@ def test_retention_leaves_a_certificate_that_nothing_taken_back_is_held(
     assert stated["search"]["files"] > 20
 
 
-def test_a_no_publishes_nothing(started: Airflow, settings: Settings, published: Run) -> None:
+def test_a_no_publishes_nothing_and_is_kept_with_its_reason(
+    started: Airflow, settings: Settings, published: Run
+) -> None:
     assert published.dag_id
     before = releases(settings)
     deliver(settings.home, LAST)
     run = started.start_night(CITY, LAST)
     wait_for_question(started.admin, run, check=started.check, timeout_seconds=NIGHT_SECONDS)
-    started.admin.answer(run.dag_id, run.run_id, "approve", REJECT)
-    finish(started, run)
+    started.admin.answer(run.dag_id, run.run_id, "approve", REJECT, reason="a figure looks wrong")
+    assert finish(started, run) == "success"
     assert by_task(started.admin.tasks(run.dag_id, run.run_id))["publish"] <= {"skipped", "upstream_failed"}
     assert releases(settings) == before
+    (said,) = json.loads((settings.runs / CITY / f"{CITY}-{LAST}" / "decisions.json").read_text("utf-8"))
+    assert (said["kind"], said["by"], said["reason"]) == ("reject", ADMIN_USER, "a figure looks wrong")
 
 
 def test_both_nights_stand_in_the_ledger_and_balance(settings: Settings, published: Run) -> None:
