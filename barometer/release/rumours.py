@@ -1,7 +1,7 @@
 """Rumours as they may be published: no text, no voices to count back from, no place with too few of them.
 
-What answers a rumour comes from the city's evidence library: what a person linked to it, else a claim that shares most of
-its words, which is said to be unconfirmed.
+What answers a rumour comes from the city's evidence library: what a person linked to it, else a claim that clearly
+shares its words, which is said to be unconfirmed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def suggested(terms: Iterable[str], library: list[dict[str, str]]) -> list[str]:
 
 
 def answers(rumour: dict[str, Any], library: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """What answers one row of `published_rumours`: rows of the library with `is_confirmed`, where a person linked any."""
+    """What answers a row of `published_rumours`: rows of the library with `is_confirmed`, where a person linked any."""
     linked = set(rumour["evidence"])
     ids = linked or set(rumour["suggested"])
     return [entry | {"is_confirmed": bool(linked)} for entry in library if entry["id"] in ids]

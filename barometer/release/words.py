@@ -1,4 +1,4 @@
-"""Numbers in plain words, in the language of a page: values, periods, reasons. The script writes numbers the same way."""
+"""Numbers in plain words, in the language of a page: values, periods, reasons. Scripts write numbers alike."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Small drawings as SVG, so that most pages need no script: history, interval, bar, map. Colours come from the style sheet.
+"""Small drawings as SVG, so that most pages need no script: history, interval, bar, map.
 
-Every drawing repeats figures that stand beside it as text, so it is hidden from screen readers unless it says otherwise.
+Colours come from the style sheet. Every drawing repeats figures that stand beside it as text, so it is hidden from
+screen readers.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -120,7 +122,7 @@ def _ring_path(ring: Sequence[tuple[int, int]]) -> str:
     """Relative steps: shorter than places."""
     start_x, start_y = ring[0]
     steps = [f"M{start_x} {-start_y}l"]
-    for (x0, y0), (x1, y1) in zip(ring, ring[1:-1], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(ring[:-1]):
         steps.append(f"{x1 - x0} {y0 - y1} ")
     return "".join(steps).rstrip() + "z"
 

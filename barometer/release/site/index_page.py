@@ -196,13 +196,13 @@ def _beside_trust(beside: pl.DataFrame, view: View) -> list[dict[str, Any]]:
 
 
 def _lined_up(row: dict[str, Any], series: Series, view: View) -> dict[str, str]:
-    figure = series.at(view.site.night.city.id)
+    figure, unit = series.at(view.site.night.city.id), unit_in_words(series.indicator, view.language)
     return {
         "index": _name({"index": row["index"], "sub_index": None}, view),
         "score": view.language.number(row["score"]),
         "because": view.language.configured_text(row["because"]),
         "title": view.title(series.indicator),
-        "value": f"{view.value(figure.value, series.indicator)} {unit_in_words(series.indicator, view.language)}".strip(),
+        "value": f"{view.value(figure.value, series.indicator)} {unit}".strip(),
         "interval": view.interval(figure, series.indicator),
     }
 
