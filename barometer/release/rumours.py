@@ -38,7 +38,6 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
     heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
     placed = heard.join(_places(night, minimum), on="rumour", how="left", maintain_order="left")
     library = evidence_library(night.city.folder)
-    floor = lambda count: (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)  # noqa: E731
     ordered = placed.sort("voices", "rumour", descending=[True, False])
     return ordered.select(
         "rumour",
@@ -46,14 +45,19 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
         "status",
         "status_by",
         pl.col("first_seen", "last_seen").dt.date(),
-        voices=floor(pl.col("voices")),
-        week_voices=floor(pl.col("spread_rate") * _DAYS_A_WEEK + 0.5),
+        voices=_floored(pl.col("voices")),
+        week_voices=_floored(pl.col("spread_rate") * _DAYS_A_WEEK + 0.5),
         share_corrected=pl.col("share_corrected").round(1),
         is_contradicted=pl.col("corrections") > 0,
         areas=pl.col("areas_right").fill_null(pl.lit([], dtype=pl.List(pl.String))),
         evidence="evidence",
         suggested=pl.Series([suggested(row, library) for row in ordered["terms"].to_list()], dtype=pl.List(pl.String)),
     )
+
+
+def _floored(count: pl.Expr) -> pl.Expr:
+    """Down to a multiple of the rounding base, so that nobody can be counted back."""
+    return (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)
 
 
 def _places(night: Night, minimum: int) -> pl.DataFrame:

@@ -29,7 +29,7 @@ KINDS = (*PAGES, AREA_PAGE)
 AXE = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {resultTypes: ["violations"]}).then(
-  (found) => done(found.violations.map((each) => [each.id, each.nodes.slice(0, 3).map((node) => node.html.slice(0, 99))])),
+  (found) => done(found.violations.map((each) => [each.id, each.nodes.map((node) => node.html.slice(0, 99))])),
   (error) => done([["axe failed", [String(error)]]]));
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typst
 
@@ -20,7 +20,7 @@ from barometer.release.words import unit_in_words
 
 TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
 # Tagged, with a title, a language and words for every picture.
-STANDARD = "ua-1"
+STANDARD: Final = "ua-1"
 MOST_SENTENCES = 4
 MOST_RUMOURS = 4
 MOST_ALERTS = 2
