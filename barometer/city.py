@@ -96,6 +96,8 @@ class City:
     shapes: Mapping[str, Shapes]
     # Languages of the published pages, the first one at the root of a release.
     site_languages: tuple[str, ...] = ("en",)
+    contact: str = ""
+    """Whom a service may write to: an e-mail or a URL."""
 
     @cached_property
     def primary(self) -> str:
@@ -321,6 +323,7 @@ def _city(folder: Path, lender: Path | None, description: CityDescription, conte
         postcodes=sheets["postcodes"],
         shapes=contents.shapes,
         site_languages=description.site_languages,
+        contact=description.contact,
     )
 
 

@@ -69,6 +69,17 @@ class Attribution(_Strict):
         return f"{self.statement} ({self.licence})"
 
 
+_SECRET_NAME = re.compile(
+    r"(^|_)(token|password|passwd|passphrase|secret|key|apikey|credentials?|authorization|bearer)s?$", re.IGNORECASE
+)
+_SECRET_IN_URL = re.compile(r"^[a-z]+://[^/@\s]+@|[?&][^=&]*(token|password|secret|key)[^=&]*=", re.IGNORECASE)
+
+
+def _is_secret(name: str, value: object) -> bool:
+    """Whether an option is a credential by its name, or by standing in an address."""
+    return bool(_SECRET_NAME.search(name)) or (isinstance(value, str) and bool(_SECRET_IN_URL.search(value)))
+
+
 class SourceConfig(_Strict):
     """One configured origin of rows: files below the city's inbox, or a live service; its signal and its format."""
 
@@ -94,6 +105,17 @@ class SourceConfig(_Strict):
         if parts.is_absolute() or ".." in parts.parts or ":" in path:
             raise ValueError(f"{path!r} leaves the inbox; write it relative to the city's inbox, e.g. posts/*.jsonl*")
         return path
+
+    @field_validator("options")
+    @classmethod
+    def _holds_no_secret(cls, options: dict[str, Any]) -> dict[str, Any]:
+        found = sorted(name for name, value in options.items() if _is_secret(name, value))
+        if found:
+            raise ValueError(
+                f"{', '.join(found)} would keep a secret in a file: take it out, and set it in the environment or an "
+                "Airflow connection (barometer sources check says under which name)"
+            )
+        return options
 
     @model_validator(mode="after")
     def _says_where_rows_come_from(self) -> SourceConfig:
@@ -123,7 +145,6 @@ class Thresholds(_Strict):
     near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1, description="Jaccard similarity of near copies")
     adult_age_years: int = Field(default=16, ge=0, le=25, description="youngest age that counts as adult")
     raw_retention_days: int = Field(default=30, ge=1, description="days received posts are kept before purging")
-    quiet_source_days: int = Field(default=3, ge=1, description="days without rows that make a source quiet")
 
 
 class CityDescription(_Strict):
@@ -140,6 +161,11 @@ class CityDescription(_Strict):
     geographies: tuple[Geography, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     sources: tuple[SourceConfig, ...] = ()
+    contact: str = Field(
+        default="",
+        pattern=r"^(|https://[^\s()]+|[^\s()@]+@[^\s()@]+)$",
+        description="e-mail or web page of who runs this: live services are told it with every request",
+    )
 
     @field_validator("languages")
     @classmethod

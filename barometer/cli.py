@@ -6,18 +6,28 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from barometer.cli_forms import add_form_commands
 from barometer.cli_models import add_model_commands
-from barometer.errors import BarometerError
+from barometer.cli_publish import add_publish_commands
+from barometer.cli_published import add_published_commands
+from barometer.cli_serve import add_serve_commands
+from barometer.cli_sources import app as sources_app
+from barometer.errors import BadConfiguration, BadInput, BarometerError, SourceFailed
 from barometer.night import Night, open_night
 from barometer.settings import Settings
+
+if TYPE_CHECKING:
+    from barometer.city import SourceConfig
+    from barometer.ingest.source import Door
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +39,12 @@ train_app = typer.Typer(no_args_is_help=True, help="Data sets -> models/.")
 app.add_typer(train_app, name="train")
 audit_app = typer.Typer(no_args_is_help=True, help="People label a sample of posts, so that shares can be corrected.")
 app.add_typer(audit_app, name="audit")
+app.add_typer(sources_app, name="sources")
 add_model_commands(app, train_app)
+add_published_commands(app)
+add_publish_commands(app)
+add_serve_commands(app)
+add_form_commands(app)
 
 console = Console(stderr=True)
 
@@ -56,6 +71,7 @@ def _night(city: str, night: datetime) -> Night:
 def cities() -> None:
     """List the cities, and check every city folder; a broken one is refused with all its mistakes."""
     from barometer.city import city_ids, load_city
+    from barometer.ingest.live.opening import mistakes_of
 
     settings = Settings()
     mistakes: list[str] = []
@@ -63,6 +79,8 @@ def cities() -> None:
         try:
             city = load_city(city_id, settings.configs)
             _read_what_people_decided(city.folder)
+            if wrong := [line for source in city.sources for line in mistakes_of(source)]:
+                raise BadConfiguration("\n".join([f"city folder {city.id} has {len(wrong)} mistakes:", *wrong]))
         except BarometerError as error:
             mistakes.append(str(error))
             continue
@@ -102,8 +120,15 @@ def ingest(
     city: CityOption, night: NightOption, source: Annotated[str, typer.Option(help="one source id; all if absent")] = ""
 ) -> None:
     """Read what is new in the city's sources."""
-    for work in _ingest_steps(_night(city, night), only=source):
+    from barometer.ingest.health import judge_sources
+
+    left_out: list[str] = []
+    context = _night(city, night)
+    for work in _ingest_steps(context, left_out, only=source):
         work()
+    judge_sources(context)
+    if left_out:
+        raise typer.Exit(EXIT_PERSON_CAN_MEND)
 
 
 @app.command()
@@ -252,6 +277,16 @@ def remove(
 
 
 @app.command()
+def retain(city: CityOption, night: NightOption) -> None:
+    """Apply every removal, expire raw text, search every file of the lake, and write the day's certificate."""
+    from barometer.ingest.retention import retain as step
+
+    path = step(_night(city, night))
+    typer.echo(path.with_suffix(".md").read_text("utf-8"))
+    typer.echo(path)
+
+
+@app.command()
 def maintain(
     city: CityOption,
     raw_days: Annotated[int, typer.Option(help="keep raw posts of so many nights")],
@@ -302,31 +337,46 @@ def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -
 
 def _steps_before_draft(night: Night, model: str) -> Iterator[Callable[[], object]]:
     from barometer.check.run import check as check_step
+    from barometer.classify.again import labels_by
+    from barometer.estimate.explain.run import explain as explain_step
     from barometer.estimate.run import estimate as estimate_step
+    from barometer.ingest.health import judge_sources
     from barometer.ingest.removals import apply_removals
 
-    yield from _ingest_steps(night)
+    yield from _ingest_steps(night, [])
     yield lambda: apply_removals(night)
+    yield lambda: judge_sources(night)
     yield lambda: check_step(night, "ingest")
     yield lambda: _prepare(night)
     yield lambda: check_step(night, "prepare")
     yield lambda: [work() for work in _classify_steps(night, model)]
     yield lambda: check_step(night, "classify")
     yield lambda: estimate_step(night)
+    yield lambda: explain_step(night, reader=partial(labels_by, night))
     yield lambda: check_step(night, "estimate")
 
 
-def _ingest_steps(night: Night, only: str = "") -> list[Callable[[], object]]:
-    from barometer.ingest.run import ingest_source
+def _ingest_steps(night: Night, left_out: list[str], only: str = "") -> list[Callable[[], object]]:
+    """One step a source. A source that fails is said and noted in `left_out`; the others are read all the same."""
     from barometer.prepare.privacy import city_door
 
     wanted = [source for source in night.city.sources if only in ("", source.id)]
     if not wanted:
         raise BarometerError(
-            f"city {night.city.id} has no source {only!r}; see configs/cities/{night.city.id}/sources.yaml"
+            f"city {night.city.id} has no source {only!r}; see configs/cities/{night.city.id}/city.yaml"
         )
     door = city_door(night.city, night.settings)
-    return [lambda source=source: ingest_source(night, source, door) for source in wanted]  # type: ignore[misc]
+    return [partial(_ingest_one, night, source, door, left_out) for source in wanted]
+
+
+def _ingest_one(night: Night, source: SourceConfig, door: Door, left_out: list[str]) -> None:
+    from barometer.ingest.run import ingest_source
+
+    try:
+        ingest_source(night, source, door)
+    except (SourceFailed, BadInput, BadConfiguration) as failed:
+        left_out.append(source.id)
+        console.print(f"Without {source.id}: {failed}", highlight=False)
 
 
 def _prepare(night: Night) -> None:

@@ -32,7 +32,15 @@ class ReleaseRefused(BarometerError):
 
 
 class SourceFailed(BarometerError):
-    """A live service did not give what was asked of it. The message names source, service and what to do; no secret."""
+    """A live service did not give what was asked of it. The message names source, service and what to do; no secret.
+
+    `status` is what the service answered (see table `fetches`), `code` its own name of the error, where it gave one.
+    """
+
+    def __init__(self, message: str, *, status: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
 
 
 class ServiceUnavailable(SourceFailed):

@@ -7,10 +7,12 @@ No column statistics are kept and no row value is ever part of a write's predica
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -29,11 +31,16 @@ SUPERSEDED_AT = "_superseded_at"
 _HIDDEN = (WRITTEN_AT, SUPERSEDED_AT)
 _ROW_DIGEST = "_row_digest"
 
+EXPIRED_TEXT = ""
+"""What stands in place of a post's text that is past its retention."""
+_EXPIRING = ("raw_posts_purged", "texts_blanked", "records_blanked")
+
 _CONFIGURATION = {
     # Statistics would copy the smallest and largest text and pseudonym of each file into the log.
     "delta.dataSkippingNumIndexedCols": "0",
     "delta.logRetentionDuration": "interval 30 days",
 }
+_LOCK = ".lock"
 _MAXIMUM_TRIES = 12
 _FIRST_WAIT_SECONDS = 0.05
 
@@ -57,6 +64,12 @@ class Lake:
     city: str
     storage_options: dict[str, str] | None = None
     clock: Callable[[], datetime] = field(default=_now, compare=False)
+    seen_at: datetime | None = None
+    """A lake of the past: reads answer as of this time, writes are refused."""
+
+    def at(self, when: datetime) -> Lake:
+        """The same lake as it was at `when`, for reading; rows removed since are not in it, as they are nowhere."""
+        return replace(self, seen_at=when)
 
     def location(self, table: str) -> str:
         """Where `table` is kept."""
@@ -68,7 +81,16 @@ class Lake:
         delta = self._open(table)
         if delta is None:
             return declared.empty().lazy()
-        return self._scan(delta, table).filter(_live(as_of)).select(list(declared.schema))
+        return self._scan(delta, table).filter(_live(as_of or self.seen_at)).select(list(declared.schema))
+
+    def written_at(self, table: str, *, partition: Partition, as_of: datetime) -> datetime | None:
+        """When the newest row of a partition as it was at `as_of` had been written; None where there was no row."""
+        delta = self._open(table)
+        if delta is None:
+            return None
+        there = self._scan(delta, table).filter(_is_partition(partition) & _live(as_of))
+        found: datetime | None = there.select(pl.col(WRITTEN_AT).max()).collect().item()
+        return found
 
     def read_every_version(self, table: str) -> pl.LazyFrame:
         """Rows of `table` as they are and as they ever were: everything that still has bytes in the lake."""
@@ -112,12 +134,14 @@ class Lake:
     def destroy_unreferenced_files(self, tables: Iterable[str] = TABLES, *, older_than_hours: int = 0) -> int:
         """Destroy files that no table refers to any more, those of killed writes too; returns how many.
 
-        With `older_than_hours=0` it must not run beside writers of the same city.
+        In a folder it waits for writes that are under way. In an object store, with `older_than_hours=0`, it must not
+        run beside writers of the same city.
         """
         destroyed = 0
-        for delta in filter(None, map(self._open, tables)):
-            gone = delta.vacuum(older_than_hours, dry_run=False, enforce_retention_duration=False, full=True)
-            destroyed += len(gone)
+        with self._locked(fcntl.LOCK_EX):
+            for delta in filter(None, map(self._open, tables)):
+                gone = delta.vacuum(older_than_hours, dry_run=False, enforce_retention_duration=False, full=True)
+                destroyed += len(gone)
         return destroyed
 
     def delete_matching(self, table: str, rows: pl.DataFrame, matches: pl.Expr) -> None:
@@ -126,17 +150,24 @@ class Lake:
             self._retrying(table, partial(self._keep_others, table=table, matches=matches, at=partition))
 
     def maintain(self, *, received_before: date | None = None, older_than_hours: int = 24) -> dict[str, int]:
-        """Purge raw posts of nights before `received_before`, merge small files, destroy unreferenced ones.
+        """Purge raw text of nights before `received_before`, merge small files, destroy unreferenced ones.
 
-        Returns the number of raw posts purged and files destroyed. Purging does not touch what was derived.
+        Raw posts go, and so does the text of prepared posts and of quarantined records; what was derived from them
+        (labels, places, counts) stays. Returns the number of raw posts and texts purged and files destroyed.
         """
-        purged = self._purge("received_posts", received_before) if received_before else 0
+        purged = self.expire(received_before) if received_before else dict.fromkeys(_EXPIRING, 0)
         for delta in filter(None, map(self._open, TABLES)):
             delta.optimize.compact()
             delta.cleanup_metadata()
+        return purged | {"files_destroyed": self.destroy_unreferenced_files(older_than_hours=older_than_hours)}
+
+    def expire(self, received_before: date) -> dict[str, int]:
+        """Delete raw rows, and blank texts, of nights before `received_before`, in every version; counts of each."""
+        self._purge("platform_ids", received_before)
         return {
-            "raw_posts_purged": purged,
-            "files_destroyed": self.destroy_unreferenced_files(older_than_hours=older_than_hours),
+            "raw_posts_purged": self._purge("received_posts", received_before),
+            "texts_blanked": self._blank("posts", "text", received_before, pl.lit(EXPIRED_TEXT)),
+            "records_blanked": self._blank("quarantine", "record", received_before, pl.lit(None, pl.String)),
         }
 
     def versions(self) -> dict[str, int]:
@@ -174,6 +205,8 @@ class Lake:
 
     def _retrying(self, table: str, write: Callable[[DeltaTable], int]) -> int:
         """Run `write` on the newest version until no other writer came between: commits are optimistic."""
+        if self.seen_at is not None:
+            raise SchemaMismatch(f"table {table}: this is the lake as of {self.seen_at.isoformat()}; the past is fixed")
         for attempt in range(_MAXIMUM_TRIES):
             try:
                 return write(self._open(table) or self._create(table))
@@ -202,13 +235,42 @@ class Lake:
 
     def _overwrite(self, delta: DeltaTable, table: str, rows: pl.DataFrame, partition: Partition) -> None:
         order = [*TABLES[table].key, WRITTEN_AT]
-        write_deltalake(delta, rows.sort(order), mode="overwrite", predicate=_predicate(partition), schema_mode="merge")
+        # Between a file's first byte and its commit nothing refers to it: it must not be taken for a dead one.
+        with self._locked(fcntl.LOCK_SH):
+            write_deltalake(
+                delta, rows.sort(order), mode="overwrite", predicate=_predicate(partition), schema_mode="merge"
+            )
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """Shared by writers, exclusive for destroyers; the lock goes with the process, however it ends."""
+        if "://" in self.root:
+            yield
+            return
+        folder = Path(self.location(""))
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / _LOCK).open("a") as lock:
+            fcntl.flock(lock, kind)
+            yield
 
     def _keep_others(self, delta: DeltaTable, *, table: str, matches: pl.Expr, at: Partition) -> int:
         rows = self._scan(delta, table).filter(_is_partition(at)).collect()
         others = rows.filter(~matches.fill_null(value=False))
         self._overwrite(delta, table, others, at)
         return rows.height - others.height
+
+    def _blank(self, table: str, column: str, before: date, blank: pl.Expr) -> int:
+        """Put `blank` in place of a column's values, in every version of the rows of nights before `before`."""
+        is_due = (pl.col("night") < before) & pl.col(column).ne_missing(blank)
+        due = self.read_every_version(table).filter(is_due).collect()
+        for partition, _ in _by_partition(TABLES[table], due):
+            self._retrying(table, partial(self._put, table=table, column=column, blank=blank, at=partition))
+        return due.height
+
+    def _put(self, delta: DeltaTable, *, table: str, column: str, blank: pl.Expr, at: Partition) -> int:
+        rows = self._scan(delta, table).filter(_is_partition(at)).collect()
+        self._overwrite(delta, table, rows.with_columns(blank.alias(column)), at)
+        return rows.height
 
     def _purge(self, table: str, before: date) -> int:
         old = self.read(table).filter(pl.col("night") < before).collect()

@@ -16,25 +16,12 @@ import polars as pl
 from barometer.ledger import timings
 from barometer.night import Night
 
-# A source is compared with its own median over the latest nights, once there are enough of them to have a habit.
-HISTORY_NIGHTS = 28
-LEAST_NIGHTS_FOR_A_HABIT = 5
-QUIET_SHARE_OF_MEDIAN = 0.2
+NOT_JUDGED = "Failing: its ingest did not finish; read the task's log, mend, clear the task."
 MOST_EXAMPLES = 5
 
 _COUNTS = ("read", "out_of_scope", "received", "written", "duplicate", "quarantined", "removed")
+_HEALTH = ("state", "records", "expected", "evidence")
 _SAME_NUMBER = ("indicator", "geography", "area", "period_start", "period_end")
-
-
-@dataclass(frozen=True)
-class SourceHealth:
-    """How a source did tonight against its own history."""
-
-    source: str
-    state: str
-    received: int | None
-    usual: float | None
-    advice: str
 
 
 @dataclass(frozen=True)
@@ -46,11 +33,12 @@ class RunReport:
     night: str
     verdict: str
     steps: list[dict[str, Any]]
-    sources: list[SourceHealth]
+    sources: list[dict[str, Any]]
     quarantine: list[dict[str, Any]]
     failed_checks: list[dict[str, Any]]
     changes: dict[str, Any]
     largest_changes: list[dict[str, Any]]
+    explained: str
 
 
 def run_report(night: Night) -> Path:
@@ -78,36 +66,16 @@ def collect_report(night: Night) -> RunReport:
         failed_checks=failed,
         changes=_change_counts(compared),
         largest_changes=_largest_changes(compared),
+        explained=_explained(night),
     )
 
 
-def source_health(night: Night) -> list[SourceHealth]:
-    """For every configured source: fine, quiet, silent or broken, told apart by the ledger and its own history."""
-    ledger = night.lake.read("ledger").filter(pl.col("step") == "ingest", pl.col("night") <= night.night).collect()
-    return [_health(source.id, ledger.filter(pl.col("part") == source.id), night) for source in night.city.sources]
-
-
-def _health(source: str, ledger: pl.DataFrame, night: Night) -> SourceHealth:
-    tonight = ledger.filter(pl.col("night") == night.night)
-    if tonight.is_empty():
-        return SourceHealth(
-            source, "broken", None, None, "its ingest did not finish: read the task's log, mend, clear the task"
-        )
-    received = int(tonight["received"].sum())
-    history = ledger.filter(pl.col("night") < night.night).sort("night").tail(HISTORY_NIGHTS)["received"]
-    if history.len() < LEAST_NIGHTS_FOR_A_HABIT:
-        return SourceHealth(source, "fine", received, None, "too new to have a habit")
-    return _against_habit(source, received, float(history.median() or 0.0))  # type: ignore[arg-type]
-
-
-def _against_habit(source: str, received: int, usual: float) -> SourceHealth:
-    if received == 0 and usual > 0:
-        return SourceHealth(source, "silent", received, usual, "it answered but sent nothing: ask who runs it")
-    if received < QUIET_SHARE_OF_MEDIAN * usual:
-        return SourceHealth(
-            source, "quiet", received, usual, "far below its habit: look at the source before the numbers"
-        )
-    return SourceHealth(source, "fine", received, usual, "")
+def source_health(night: Night) -> list[dict[str, Any]]:
+    """For every configured source: its state and the evidence; failing where nobody judged it."""
+    judged = night.lake.read("source_health").filter(pl.col("night") == night.night).collect()
+    rows = {row["source"]: row for row in judged.select("source", *_HEALTH).iter_rows(named=True)}
+    unknown = {"state": "failing", "records": None, "expected": None, "evidence": NOT_JUDGED}
+    return [{"source": source.id, **unknown, **rows.get(source.id, {})} for source in night.city.sources]
 
 
 def _steps(night: Night) -> list[dict[str, Any]]:
@@ -170,17 +138,35 @@ def _largest_changes(compared: pl.DataFrame) -> list[dict[str, Any]]:
     return ranked.head(MOST_EXAMPLES).select(*_SAME_NUMBER, "value_before", "value", "lower", "upper").to_dicts()
 
 
-def _verdict(steps: Sequence[dict[str, Any]], sources: Sequence[SourceHealth], failed: Sequence[dict[str, Any]]) -> str:
+def _explained(night: Night) -> str:
+    """What most of each change since the release before came from, in one line; empty when nothing was explained."""
+    rows = night.lake.read("explanations").filter(pl.col("night") == night.night).collect()
+    if rows.is_empty():
+        return ""
+    ordered = rows.sort(pl.col("part").abs(), "factor", descending=[True, False])
+    changes = ordered.unique(_SAME_NUMBER, keep="first", maintain_order=True)
+    counts = changes.group_by("factor").len().sort("len", "factor", descending=[True, False])
+    causes = ", ".join(f"{factor.replace('_', ' ')} ({count:,})" for factor, count in counts.iter_rows())
+    within = changes["is_within_noise"].sum()
+    return (
+        f"Since release {changes['since'][0]}, {changes.height:,} numbers changed, {within:,} "
+        f"of them by no more than the noise of their data; most of each change came from {causes}."
+    )
+
+
+def _verdict(
+    steps: Sequence[dict[str, Any]], sources: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]
+) -> str:
     critical = sum(check["severity"] == "critical" for check in failed)
-    broken = [source.source for source in sources if source.state == "broken"]
-    hushed = [source.source for source in sources if source.state in ("quiet", "silent")]
+    broken = [source["source"] for source in sources if source["state"] == "failing"]
+    hushed = [source["source"] for source in sources if source["state"] == "silent"]
     held = sum(step["quarantined"] for step in steps if step["step"] == "ingest")
     if critical:
         return f"The run stopped: {critical} critical rule(s) failed. Nothing is published before that is mended."
     if broken:
         return f"Needs you: {', '.join(broken)} could not be read. The rest of the night went on."
     if hushed:
-        return f"Have a look: {', '.join(hushed)} sent far less than usual."
+        return f"Have a look: {', '.join(hushed)} suspiciously silent."
     return f"All is well; {held:,} record(s) wait in quarantine." if held else "All is well; nothing needs you."
 
 
@@ -189,13 +175,14 @@ def to_markdown(report: RunReport) -> str:
     sections = (
         f"# {report.city}, night of {report.night}\n\n**{report.verdict}**\n\nRun `{report.run_id}`.\n",
         "## Steps\n\n" + _table(report.steps, ("step", "part", *_COUNTS, "seconds")),
-        "## Sources\n\n"
-        + _table([asdict(source) for source in report.sources], ("source", "state", "received", "usual", "advice")),
+        "## Sources\n\n" + _table(report.sources, ("source", *_HEALTH)),
         "## Quarantine\n\n"
         + (_table(report.quarantine, ("source", "rule", "records", "positions", "example")) or "Empty.\n"),
         "## Rules that did not hold\n\n"
         + (_table(report.failed_checks, ("boundary", "severity", "message")) or "None.\n"),
-        "## What changed in the numbers\n\n" + _change_words(report),
+        "## What changed in the numbers\n\n"
+        + _change_words(report)
+        + (f"\n{report.explained}\n" if report.explained else ""),
     )
     return "\n".join(sections)
 

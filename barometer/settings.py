@@ -24,8 +24,13 @@ class Settings(BaseSettings):
     drafts: Path = Field(default=Path(), description="releases awaiting approval; default {home}/drafts")
     runs: Path = Field(default=Path(), description="run reports, timings, Data Docs; default {home}/runs")
     keys: Path = Field(default=Path(), description="the cities' pseudonym keys, never in the lake; default {home}/keys")
+    allow_hosts: str = Field(
+        default="", description="host:port of services in private networks that may be asked, separated by commas"
+    )
     configs: Path = Field(default=PROJECT / "configs", description="cities, indicators, codebooks")
     models: Path = Field(default=PROJECT / "models", description="one folder a model")
+    public_url: str = Field(default="", description="address `barometer serve` has in public, for catalogues")
+    signing_key: Path | None = Field(default=None, description="Ed25519 private key (PEM) that signs releases")
     data: Path = Field(default=PROJECT.parent / "shared" / "data", description="real data for training and tests")
 
     @model_validator(mode="before")

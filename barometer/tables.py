@@ -182,6 +182,24 @@ _RECEIVED_POSTS = Table(
     derived_from=(Derivation("received_posts", "repost_of", "post"),),
 )
 
+_PLATFORM_IDS = Table(
+    "platform_ids",
+    "What a service must be asked by to learn whether a post is still there: its id, sealed under a key derived from "
+    "the city's. Kept only for services without a feed of deletions, and purged with the raw posts.",
+    (
+        _NIGHT,
+        _SOURCE,
+        _POST,
+        Column("service", pl.String, "whom to ask: reddit, youtube, mastodon, x_compliance"),
+        Column("sealed_id", pl.String, "AES-256-SIV of the platform's id, bound to the post", "base64url"),
+        Column("seen_at", UTC_TIME, "end of the night on which the post came"),
+        _SYNTHETIC,
+    ),
+    key=("post",),
+    partition=("night", "source"),
+    derived_from=(Derivation("received_posts", "post"),),
+)
+
 _POSTS = Table(
     "posts",
     "Posts fit to read: language, place and duplicates worked out.",
@@ -592,7 +610,11 @@ _FETCHES = Table(
         _SOURCE,
         Column("number", pl.Int64, "place among the source's requests of the night, from 1"),
         Column("request", pl.String, "method, host and path asked; parameters by name only, no values"),
-        Column("status", pl.String, "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed"),
+        Column(
+            "status",
+            pl.String,
+            "HTTP status, or timeout, refused, truncated, too_large, unsafe_address, closed, resting, unset",
+        ),
         Column("tries", pl.Int64, "times it was sent", "count"),
         Column("records", pl.Int64, "records it brought", "records"),
         Column("bytes", pl.Int64, "size of the answer", "bytes"),
@@ -641,6 +663,7 @@ _EXPLANATIONS = Table(
         Column("change", pl.Float64, "the whole change, in the indicator's unit"),
         Column("noise", pl.Float64, "half width of the 95 % interval of a change of new data alone"),
         Column("is_within_noise", pl.Boolean, "the part of new and late data is no larger than chance would make"),
+        Column("is_shared", pl.Boolean, "removals and a change of method were known only together: half given to each"),
         Column("words", pl.String, "the whole change in one sentence; the same for every factor of a change"),
         _SYNTHETIC,
     ),
@@ -752,6 +775,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         _RECEIVED_POSTS,
+        _PLATFORM_IDS,
         _POSTS,
         _LABELS,
         _RUMOURS,

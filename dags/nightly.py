@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from barometer.ops.airflow import RETRIES, schedule_of, table_asset
+from barometer.ops.airflow import RETRIES, is_retaining, schedule_of, table_asset
 from barometer.ops.approval import REJECT
 from barometer.ops.cities import DEFAULT_POOL, CityCard, city_cards
 from barometer.ops.handbook import chapter, chapters
+from barometer.ops.retry import ONE_SOURCE, is_left_out
 
 HANDBOOK = chapters(Path(__file__).with_suffix(".md"))
 SOURCE_TABLES = ("received_posts", "answers", "reports", "observations", "counts")
@@ -45,10 +47,12 @@ def the_night() -> Any:
 
 
 def open_night() -> PokeReturnValue:
-    earlier = get_current_context()["ti"].get_previous_dagrun(state="running")
-    if earlier is not None:
-        print(f"Waiting for {earlier.run_id}, an earlier night that is still running")
-    return PokeReturnValue(is_done=earlier is None, xcom_value=the_night().run_id)
+    instance = get_current_context()["ti"]
+    earlier = instance.get_previous_dagrun(state="running")
+    waits_for = earlier.run_id if earlier is not None else "retention" if is_retaining(instance) else ""
+    if waits_for:
+        print(f"Waiting for {waits_for}, which is still running")
+    return PokeReturnValue(is_done=not waits_for, xcom_value=the_night().run_id)
 
 
 def ingest(source_id: str) -> None:
@@ -57,13 +61,27 @@ def ingest(source_id: str) -> None:
 
     night = the_night()
     source = next(source for source in night.city.sources if source.id == source_id)
-    print(ingest_source(night, source, city_door(night.city, night.settings)))
+    door = city_door(night.city, night.settings)
+    try:
+        print(ingest_source(night, source, door))
+    except ONE_SOURCE as failed:
+        instance = get_current_context()["ti"]
+        if not is_left_out(failed, try_number=instance.try_number, most_tries=instance.max_tries + 1):
+            raise
+        raise AirflowSkipException(f"the night goes on without {source_id}: {failed}") from None
 
 
 def removals() -> None:
     from barometer.ingest.removals import apply_removals
 
     print(apply_removals(the_night()))
+
+
+def judge_sources() -> None:
+    from barometer.ingest.health import judge_sources as judge
+
+    for row in judge(the_night()).iter_rows(named=True):
+        print(f"{row['source']}: {row['evidence']}")
 
 
 def check(boundary: str) -> None:
@@ -103,6 +121,14 @@ def estimate() -> None:
     from barometer.estimate.run import estimate as estimate_indicators
 
     print(estimate_indicators(the_night()))
+
+
+def explain() -> None:
+    from barometer.classify.again import labels_by
+    from barometer.estimate.explain.run import explain as explain_changes
+
+    night = the_night()
+    print(explain_changes(night, reader=partial(labels_by, night)))
 
 
 def draft_release() -> str:
@@ -198,6 +224,7 @@ def nightly(city: CityCard) -> DAG:
             opened,
             ingested,
             step(removals, trigger_rule=TriggerRule.NONE_FAILED)(),
+            step(judge_sources)(),
             check_step(city, "ingest"),
             step(prepare, **writes(city, "posts"))(),
             check_step(city, "prepare"),
@@ -206,6 +233,7 @@ def nightly(city: CityCard) -> DAG:
             step(group_rumours, trigger_rule=TriggerRule.NONE_FAILED, **writes(city, "rumours", "rumour_posts"))(),
             check_step(city, "classify"),
             step(estimate, **writes(city, "estimates", "coverage"))(),
+            step(explain, **writes(city, "explanations"))(),
             check_step(city, "estimate"),
             draft,
             approved,

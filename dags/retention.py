@@ -4,27 +4,71 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, get_current_context, task
+from airflow.sdk import (
+    DAG,
+    CronDataIntervalTimetable,
+    PokeReturnValue,
+    TriggerRule,
+    get_current_context,
+    task,
+    task_group,
+)
 
-from barometer.ops.airflow import RETRIES, is_scheduled
+from barometer.ops.airflow import RETRIES, is_quiet, is_scheduled
 from barometer.ops.cities import city_cards
 from barometer.ops.handbook import chapter, chapters
+from barometer.ops.retry import ONE_SOURCE, is_left_out
 
 HANDBOOK = chapters(Path(__file__).with_suffix(".md"))
 DAILY_AT = CronDataIntervalTimetable("0 3 * * *", timezone="UTC")
+LOOK_SECONDS = 60
 
 
-def maintain(city_id: str) -> None:
-    from barometer.city import load_city
-    from barometer.lake import open_lake
-    from barometer.settings import Settings
+def wait_for_the_night(city_id: str) -> PokeReturnValue:
+    return PokeReturnValue(is_done=is_quiet(get_current_context()["ti"], city_id))
 
-    settings = Settings()
-    keep = timedelta(days=load_city(city_id, settings.configs).thresholds.raw_retention_days)
+
+def the_day(city_id: str) -> Any:
+    """The day it is done on (barometer.night.Night)."""
+    from barometer.night import open_night
+
     run = get_current_context()["dag_run"]
-    today = (run.data_interval_end or run.run_after).date()
-    print(open_lake(settings, city_id).maintain(received_before=today - keep))
+    return open_night(city_id, (run.data_interval_end or run.run_after).date())
+
+
+def recheck(city_id: str) -> None:
+    from barometer.ingest.live.recheck import can_be_rechecked, recheck_source
+    from barometer.prepare.privacy import city_door
+
+    day, instance = the_day(city_id), get_current_context()["ti"]
+    door = city_door(day.city, day.settings)
+    for source in filter(can_be_rechecked, day.city.sources):
+        try:
+            print(f"{source.id}: {recheck_source(day, source, door)}")
+        except ONE_SOURCE as failed:
+            if not is_left_out(failed, try_number=instance.try_number, most_tries=instance.max_tries + 1):
+                raise
+            print(f"{source.id}: left out today: {failed}")
+
+
+def retain(city_id: str) -> str:
+    from barometer.ingest.retention import retain as retain_city
+
+    return str(retain_city(the_day(city_id)))
+
+
+@task_group
+def of_city(city_id: str) -> None:
+    waited = task.sensor(
+        doc_md=chapter(HANDBOOK, "wait_for_the_night"),
+        mode="reschedule",
+        poke_interval=LOOK_SECONDS,
+        timeout=timedelta(days=1),
+    )(wait_for_the_night)(city_id)
+    asked = task(doc_md=chapter(HANDBOOK, "recheck"))(recheck)(city_id)
+    waited >> asked >> task(doc_md=chapter(HANDBOOK, "retain"), trigger_rule=TriggerRule.ALL_DONE)(retain)(city_id)
 
 
 with DAG(
@@ -38,4 +82,4 @@ with DAG(
     tags=["retention"],
     doc_md=HANDBOOK[""],
 ) as dag:
-    task(doc_md=chapter(HANDBOOK, "maintain"))(maintain).expand(city_id=[card.id for card in city_cards()])
+    of_city.expand(city_id=[card.id for card in city_cards()])

@@ -24,6 +24,10 @@ GROUND_FLOOR = {
     "night",
     "errors",
     "indicators",
+    "configured",
+    "explained",
+    "published",
+    "spreadsheet",
 }
 CALLERS = {"cli", "ops"}
 MAY_IMPORT = {("train", "classify")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +16,7 @@ from deltalake import write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barometer import lake as lake_module
 from barometer.errors import SchemaMismatch
 from barometer.lake import Lake, tombstone
 from barometer.tables import TABLES, Column
@@ -154,6 +156,30 @@ class TestAsOf:
         assert lake.read("cursors", as_of=before).collect().height == 0
         assert lake.read("cursors", as_of=between).collect()["cursor"].to_list() == ["1"]
         assert lake.read("cursors").collect()["cursor"].to_list() == ["2"]
+
+    def test_a_lake_of_the_past_reads_as_it_was_and_takes_no_writes(self, lake: Lake, clock: Ticking) -> None:
+        partition = {"night": NIGHT, "source": "a"}
+        lake.replace("cursors", cursors((NIGHT, "a", "1")), partition=partition)
+        then = lake.at(clock())
+        lake.replace("cursors", cursors((NIGHT, "a", "2")), partition=partition)
+        assert then.read("cursors").collect()["cursor"].to_list() == ["1"]
+        assert then.read("cursors", as_of=clock()).collect()["cursor"].to_list() == ["2"]
+        with pytest.raises(SchemaMismatch, match="the past is fixed"):
+            then.replace("cursors", cursors((NIGHT, "a", "3")), partition=partition)
+
+    def test_it_knows_when_the_newest_row_was_written(self, lake: Lake, clock: Ticking) -> None:
+        partition = {"night": NIGHT, "source": "a"}
+        before = clock()
+        assert lake.written_at("cursors", partition=partition, as_of=before) is None
+        lake.replace("cursors", cursors((NIGHT, "a", "1")), partition=partition)
+        between = clock()
+        lake.replace("cursors", cursors((NIGHT, "a", "2")), partition=partition)
+        after = clock()
+        first, second = (lake.written_at("cursors", partition=partition, as_of=at) for at in (between, after))
+        assert first is not None
+        assert second is not None
+        assert before < first < between < second < after
+        assert lake.written_at("cursors", partition={"night": OTHER_NIGHT}, as_of=after) is None
 
     def test_the_past_survives_small_file_maintenance(self, lake: Lake, clock: Ticking) -> None:
         partition = {"night": NIGHT, "source": "a"}
@@ -325,3 +351,35 @@ def test_a_column_declared_later_is_empty_in_what_was_there(lake: Lake, monkeypa
     assert lake.read("cursors").collect()["note"].to_list() == [None]
     lake.append("cursors", rows("cursors", {"night": OTHER_NIGHT, "source": "a", "note": "hello"}))
     assert lake.read("cursors").sort("night").collect()["note"].to_list() == [None, "hello"]
+
+
+def test_files_are_not_destroyed_while_a_write_is_under_way(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written and not yet committed looks like a dead one."""
+    lake.append("posts", rows("posts", {"post": "a"}))
+    order: list[str] = []
+    began, may_end = threading.Event(), threading.Event()
+    write = lake_module.write_deltalake
+
+    def slowly(*arguments: object, **options: object) -> None:
+        began.set()
+        may_end.wait(10)
+        write(*arguments, **options)
+        order.append("written")
+
+    def destroy() -> None:
+        lake.destroy_unreferenced_files()
+        order.append("destroyed")
+
+    monkeypatch.setattr(lake_module, "write_deltalake", slowly)
+    writer = threading.Thread(target=lambda: lake.append("posts", rows("posts", {"post": "b"})))
+    writer.start()
+    assert began.wait(10)
+    destroyer = threading.Thread(target=destroy)
+    destroyer.start()
+    destroyer.join(0.2)
+    assert destroyer.is_alive()
+    may_end.set()
+    writer.join(10)
+    destroyer.join(10)
+    assert order == ["written", "destroyed"]
+    assert lake.read("posts").collect()["post"].sort().to_list() == ["a", "b"]

@@ -11,16 +11,9 @@ import pytest
 
 from barometer.ledger import Counts, passed_through, record, timed
 from barometer.night import Night
-from barometer.report import collect_report, run_report, source_health
+from barometer.report import NOT_JUDGED, collect_report, run_report, source_health
 from tests.rows import NIGHT, rows
 from tests.towns import a_night
-
-
-def nights_before(night: Night, received: list[int]) -> None:
-    """A ledger in which the source `posts` received so many records in the nights before."""
-    for back, count in enumerate(reversed(received), start=1):
-        earlier = Night(night.city, night.lake, night.settings, night.night - timedelta(days=back))
-        record(earlier, "ingest", "posts", passed_through(count))
 
 
 def estimate(night: date, value: float | None, **more: Any) -> dict[str, Any]:
@@ -42,31 +35,35 @@ def night(tmp_path: Path) -> Night:
     return a_night(tmp_path, NIGHT)
 
 
+def judged(night: Night, state: str, **more: Any) -> None:
+    """What was said of the source `posts` tonight."""
+    frame = rows("source_health", {"night": NIGHT, "source": "posts", "state": state, **more})
+    night.lake.replace("source_health", frame, partition={"night": NIGHT})
+
+
 class TestSourceHealth:
-    def test_a_source_that_never_finished_is_broken(self, night: Night) -> None:
-        nights_before(night, [100] * 10)
-        assert source_health(night)[0].state == "broken"
+    def test_a_source_nobody_judged_is_failing(self, night: Night) -> None:
+        (found,) = source_health(night)
+        assert (found["source"], found["state"], found["records"]) == ("posts", "failing", None)
+        assert found["evidence"] == NOT_JUDGED
 
-    def test_a_source_that_answered_with_nothing_is_silent(self, night: Night) -> None:
-        nights_before(night, [100] * 10)
-        record(night, "ingest", "posts", Counts())
-        assert source_health(night)[0].state == "silent"
+    def test_what_was_judged_is_told_with_its_evidence(self, night: Night) -> None:
+        judged(night, "quiet", records=0, evidence="Quiet, within its rhythm.")
+        (found,) = source_health(night)
+        assert (found["state"], found["evidence"]) == ("quiet", "Quiet, within its rhythm.")
 
-    @pytest.mark.parametrize(("received", "state"), [(19, "quiet"), (20, "fine"), (100, "fine"), (1000, "fine")])
-    def test_a_source_is_quiet_below_a_fifth_of_its_habit(self, night: Night, received: int, state: str) -> None:
-        nights_before(night, [90, 100, 110, 100, 100])
-        record(night, "ingest", "posts", passed_through(received))
-        assert source_health(night)[0].state == state
-
-    def test_a_source_that_is_always_empty_is_not_called_silent(self, night: Night) -> None:
-        nights_before(night, [0] * 10)
-        record(night, "ingest", "posts", Counts())
-        assert source_health(night)[0].state == "fine"
-
-    def test_a_new_source_has_no_habit_yet(self, night: Night) -> None:
-        nights_before(night, [100] * 4)
-        record(night, "ingest", "posts", Counts())
-        assert source_health(night)[0].advice == "too new to have a habit"
+    @pytest.mark.parametrize(
+        ("state", "verdict"),
+        [
+            ("working", "All is well"),
+            ("quiet", "All is well"),
+            ("silent", "Have a look: posts suspiciously silent"),
+            ("failing", "Needs you: posts could not be read"),
+        ],
+    )
+    def test_only_what_needs_somebody_is_in_the_verdict(self, night: Night, state: str, verdict: str) -> None:
+        judged(night, state)
+        assert collect_report(night).verdict.startswith(verdict)
 
 
 class TestChanges:
@@ -89,6 +86,7 @@ class TestChanges:
 class TestVerdict:
     def test_a_calm_night_needs_nobody(self, night: Night) -> None:
         record(night, "ingest", "posts", passed_through(3))
+        judged(night, "working")
         assert collect_report(night).verdict == "All is well; nothing needs you."
 
     def test_a_failed_rule_comes_first(self, night: Night) -> None:
@@ -103,6 +101,7 @@ class TestVerdict:
 
     def test_quarantined_records_are_counted_and_explained(self, night: Night) -> None:
         record(night, "ingest", "posts", Counts(read=2, received=2, written=1, quarantined=1))
+        judged(night, "working")
         reason = "field created_at: 1969 is before 2006; mend the date"
         kept = {"night": NIGHT, "source": "posts", "rule": "implausible_date", "reason": reason, "position": "a:7"}
         night.lake.append("quarantine", rows("quarantine", kept))
@@ -130,3 +129,22 @@ class TestFiles:
         failed = {"night": NIGHT, "is_met": False, "severity": "warning", "message": "a | b\nc"}
         night.lake.append("checks", rows("checks", failed))
         assert "a \\| b c" in run_report(night).read_text("utf-8")
+
+
+class TestExplained:
+    def test_it_says_in_one_line_what_changes_came_from(self, night: Night) -> None:
+        parts = [("T1", "new_data", -0.3), ("T1", "language_model", -1.8), ("T2", "new_data", 0.4)]
+        made = [
+            {"area": area, "factor": factor, "part": part, "since": "2026-05-08-1", "is_within_noise": area == "T2"}
+            for area, factor, part in parts
+        ]
+        night.lake.replace("explanations", rows("explanations", *made), partition={"night": NIGHT})
+        assert collect_report(night).explained == (
+            "Since release 2026-05-08-1, 2 numbers changed, 1 of them by no more than the noise of their data; "
+            "most of each change came from language model (1), new data (1)."
+        )
+        assert "Since release 2026-05-08-1" in run_report(night).read_text("utf-8")
+
+    def test_nothing_is_said_where_nothing_was_explained(self, night: Night) -> None:
+        assert collect_report(night).explained == ""
+        assert "Since release" not in run_report(night).read_text("utf-8")

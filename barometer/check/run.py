@@ -15,9 +15,12 @@ from barometer.check import (
     counts,
     coverage,
     estimates,
+    explanations,
+    fetches,
     labels,
     ledger,
     observations,
+    platform_ids,
     posts,
     received_posts,
     reports,
@@ -25,6 +28,7 @@ from barometer.check import (
     rumours,
     sensitivity,
     skill,
+    source_health,
 )
 from barometer.check.engine import Outcome, evaluate
 from barometer.errors import CheckFailed
@@ -32,17 +36,39 @@ from barometer.night import Night
 from barometer.tables import TABLES
 
 BOUNDARIES: dict[str, tuple[ModuleType, ...]] = {
-    "ingest": (received_posts, respondents, answers, reports, observations, counts, ledger),
+    "ingest": (
+        received_posts,
+        platform_ids,
+        respondents,
+        answers,
+        reports,
+        observations,
+        counts,
+        fetches,
+        source_health,
+        ledger,
+    ),
     "prepare": (posts, ledger),
     "classify": (labels, rumours, ledger),
-    "estimate": (estimates, coverage, audit_sample, audits, skill, alerts, clusters, sensitivity, ledger),
+    "estimate": (
+        estimates,
+        coverage,
+        audit_sample,
+        audits,
+        skill,
+        alerts,
+        clusters,
+        sensitivity,
+        explanations,
+        ledger,
+    ),
 }
 
 LEDGER_STEPS: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "removals"),
     "prepare": ("prepare",),
     "classify": ("classify", "rumours"),
-    "estimate": ("estimate",),
+    "estimate": ("estimate", "explain"),
 }
 
 

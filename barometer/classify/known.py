@@ -9,6 +9,7 @@ import polars as pl
 
 from barometer.classify.decide import LABEL_COLUMNS, PROBABILITY_COLUMNS
 from barometer.classify.model import Model, predict_once
+from barometer.lake import EXPIRED_TEXT
 from barometer.night import Night
 
 _ANSWER = (*LABEL_COLUMNS, *PROBABILITY_COLUMNS)
@@ -18,7 +19,8 @@ def known_labels(night: Night, model: Model, texts: pl.Series) -> pl.DataFrame:
     """Labels and probabilities of those `texts` that an earlier night of this city read: one row a `text`."""
     is_earlier = pl.col("night") < night.night
     is_ours = (pl.col("model") == model.name) & (pl.col("model_version") == model.version)
-    wanted = texts.rename("text").unique().to_frame().lazy()
+    # A text past its retention is blank, and tells nothing of a post that came blank.
+    wanted = texts.rename("text").unique().to_frame().lazy().filter(pl.col("text") != EXPIRED_TEXT)
     posts = night.lake.read("posts").filter(is_earlier).select("night", "post", "text")
     labels = night.lake.read("labels").filter(is_earlier & is_ours).select("night", "post", *_ANSWER)
     again = posts.join(wanted, on="text", how="semi").join(labels, on=["night", "post"])

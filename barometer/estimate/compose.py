@@ -10,9 +10,9 @@ import polars as pl
 
 from barometer.city import City
 from barometer.errors import BadInput
-from barometer.estimate.cells import CELL_SCHEMA, Cells, to_cells
+from barometer.estimate.cells import CELL_KEY, CELL_SCHEMA, Cells, to_cells
 from barometer.estimate.composite import Alternatives, Composite, Part, composite_index
-from barometer.estimate.composite.index import RANK_SHIFT
+from barometer.estimate.composite.index import RANK_SHIFT, composite_scores
 from barometer.estimate.periods import PERIOD
 from barometer.indicators import WHOLE_CITY, CompositeScore, Indicator, Indicators
 
@@ -62,6 +62,41 @@ def estimate_composites(
             found.append(made.cells.found)
             sensitivity.append(made.sensitivity)
     return Composites(Cells(found=pl.concat(found), periods=periods), pl.concat(sensitivity))
+
+
+def composite_values(surveyed: pl.DataFrame, *, city: City, indicators: Indicators) -> pl.DataFrame:
+    """The values alone that `estimate_composites` gives, without their errors, which are what takes time.
+
+    `surveyed`: as there. Returns indicator, geography, area, period_start, period_end, value.
+    """
+    schema = {name: CELL_SCHEMA[name] for name in (*CELL_KEY, "value")}
+    found = [pl.DataFrame(schema=schema)]
+    for indicator in indicators.of_signal("combined"):
+        if not isinstance(indicator.measure, CompositeScore):
+            continue
+        structure = structure_of(indicator, [indicators[part] for part in indicator.measure.parts])
+        known = surveyed.filter(pl.col("indicator").is_in(indicator.rests_on), pl.col("value").is_not_null())
+        for wave in known.partition_by(PERIOD, maintain_order=True):
+            found.append(_values_of_wave(wave, indicator.id, structure, city).select(list(schema)))
+    return pl.concat(found)
+
+
+def _values_of_wave(wave: pl.DataFrame, indicator: str, structure: Composite, city: City) -> pl.DataFrame:
+    start, end = wave.select(PERIOD).row(0)
+    complete = _wide(wave, "value", [part.id for part in structure.leaves]).drop_nulls()
+    try:
+        scores = composite_scores(complete, structure)
+    except BadInput:
+        # Too few places have every part: `estimate_composites` says so in the log of the estimate.
+        scores = pl.DataFrame(schema={"unit": pl.String, "score": pl.Float64})
+    return scores.select(
+        indicator=pl.lit(indicator),
+        geography=pl.when(pl.col("unit") == city.id).then(pl.lit(WHOLE_CITY)).otherwise(pl.lit(city.primary)),
+        area="unit",
+        period_start=pl.lit(start, pl.Date),
+        period_end=pl.lit(end, pl.Date),
+        value=pl.col("score"),
+    )
 
 
 def structure_of(indicator: Indicator, parts: Sequence[Indicator]) -> Composite:

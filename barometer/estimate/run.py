@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from barometer.estimate.borrow import borrow, lent
 from barometer.estimate.cells import PERIODS_SCHEMA, Cells, complete, withhold
 from barometer.estimate.clusters import find_clusters
-from barometer.estimate.combine import estimate_nowcasts, skill_rows
+from barometer.estimate.combine import Nowcasts, estimate_nowcasts, skill_rows
 from barometer.estimate.compose import estimate_composites
 from barometer.estimate.correct import AUDITS_SCHEMA, Audited, draw, in_strata
 from barometer.estimate.counts import estimate_counts
@@ -27,6 +27,7 @@ from barometer.estimate.observations import estimate_observations
 from barometer.estimate.periods import PERIOD, blocks, earliest_day, with_period
 from barometer.estimate.posts import corrected_posts, estimate_posts
 from barometer.estimate.reports import estimate_reports
+from barometer.estimate.silence import silent_periods
 from barometer.estimate.survey import direct_answers, gated, waves
 from barometer.estimate.watch import find_alerts
 from barometer.indicators import CalendarWeeks, CountRate, Indicator, Indicators, config_version, load_indicators
@@ -112,6 +113,9 @@ def work_out(context: Context) -> Estimated:
         cells = pl.concat([survey.rows, others, combined]).sort("indicator", "geography", "area", *PERIOD)
         is_withheld = pl.col("indicator").is_in(context.indicators.withheld)
         cells = withhold(cells, where=is_withheld, reason="not_applicable")
+        silent = silent_periods(context.night, cells, context.indicators.indicators).with_columns(is_silent=True)
+        cells = cells.join(silent, on=["indicator", *PERIOD], how="left", maintain_order="left")
+        cells = withhold(cells, where=pl.col("is_silent").is_not_null(), reason="source_silent").drop("is_silent")
         beside["coverage"] = pl.concat([survey.coverage, *(coverage for _, coverage in parts)])
         beside["audits"] = audits
         beside["clusters"] = find_clusters(cells, city=context.night.city, indicators=context.indicators)
@@ -121,27 +125,38 @@ def work_out(context: Context) -> Estimated:
 
 def _combined(context: Context, survey: Surveyed, others: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     """Completed cells of nowcasts and composites, and what stands beside them."""
-    night, city, indicators = context.night, context.night.city, context.indicators
-    combined = indicators.of_signal("combined")
-    nows = tuple(i for i in combined if isinstance(i.period, CalendarWeeks))
+    city = context.night.city
+    nowcasts = nowcasts_part(context, survey, others)
+    composites = estimate_composites(
+        survey.rows, city=city, indicators=context.indicators, periods=composite_periods(context, survey)
+    )
+    cells = pl.concat([complete(nowcasts.cells, city), complete(composites.cells, city)])
+    return cells, {"skill": skill_rows(nowcasts.skill), "sensitivity": composites.sensitivity}
+
+
+def nowcasts_part(context: Context, survey: Surveyed, others: pl.DataFrame) -> Nowcasts:
+    """Nowcasts from the survey's direct cells and the completed cells of all other signals."""
+    nows = tuple(i for i in context.indicators.of_signal("combined") if isinstance(i.period, CalendarWeeks))
     first_wave = survey.direct["period_end"].min()
     spans = [
         _crossed((indicator,), _calendar(context, _weeks(indicator), first_wave), pl.lit("not_collected"))
         for indicator in nows
     ]
+    return estimate_nowcasts(
+        survey.direct,
+        others,
+        city=context.night.city,
+        indicators=context.indicators,
+        periods=pl.concat([pl.DataFrame(schema=PERIODS_SCHEMA), *spans]),
+        night=context.night.night,
+    )
+
+
+def composite_periods(context: Context, survey: Surveyed) -> pl.DataFrame:
+    """PERIODS_SCHEMA: every wave, for every composite."""
+    scores = tuple(i for i in context.indicators.of_signal("combined") if i.period == "wave")
     empty = pl.DataFrame(schema=PERIODS_SCHEMA)
-    nowcasts = estimate_nowcasts(
-        survey.direct, others, city=city, indicators=indicators, periods=pl.concat([empty, *spans]), night=night.night
-    )
-    scores = tuple(i for i in combined if i not in nows)
-    composites = estimate_composites(
-        survey.rows,
-        city=city,
-        indicators=indicators,
-        periods=_crossed(scores, survey.spans, pl.lit("not_collected")) if scores else empty,
-    )
-    cells = pl.concat([complete(nowcasts.cells, city), complete(composites.cells, city)])
-    return cells, {"skill": skill_rows(nowcasts.skill), "sensitivity": composites.sensitivity}
+    return _crossed(scores, survey.spans, pl.lit("not_collected")) if scores else empty
 
 
 def posts_part(context: Context) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

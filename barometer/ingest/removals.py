@@ -6,6 +6,7 @@ beside it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import get_args
@@ -47,6 +48,20 @@ def apply_removals(night: Night) -> Counts:
     return ledger.record(night, STEP, ledger.WHOLE_STEP, counts)
 
 
+def apply_everything(night: Night) -> dict[str, int]:
+    """Hold everything the lake has against everything that was ever taken back; rows deleted, by table.
+
+    What the nights did is not done again: this finds only what came by another way. Nothing may write to the city's
+    lake beside it.
+    """
+    tombstones = night.lake.read("removals").collect()
+    deleted: Counter[str] = Counter()
+    for one in IDENTITIES.values():
+        deleted.update(_remove(night, one, tombstones, only_night=None))
+    deleted.update(_remove_quarantined(night, tombstones))
+    return {table: rows for table, rows in sorted(deleted.items()) if rows}
+
+
 def request_removal(
     night: Night, *, kind: str, value: str, door: Door, reason: str = "operator", at: datetime | None = None
 ) -> None:
@@ -80,24 +95,25 @@ def _keep(night: Night, ordered: pl.DataFrame) -> None:
     night.lake.replace("removals", kept, partition=at)
 
 
-def _remove(night: Night, one: Identity, tombstones: pl.DataFrame, *, only_night: date | None) -> None:
+def _remove(night: Night, one: Identity, tombstones: pl.DataFrame, *, only_night: date | None) -> Counter[str]:
     """Remove the records of one table that the tombstones name (of one night's rows only, or of all)."""
+    deleted: Counter[str] = Counter()
     if tombstones.filter(pl.col("kind").is_in(list(one.subjects))).is_empty():
-        return
+        return deleted
     rows = _every_version(night, one, only_night)
     gone = rows.filter(taken_back(rows, tombstones, one))
     if gone.is_empty():
-        return
+        return deleted
     keys = gone.select(one.key).unique().sort(one.key)
     surviving = _surviving(night, one, keys, tombstones)
-    _remove_keys(night, one, keys.join(surviving, on=one.key, how="anti"), before=None)
+    deleted.update(_remove_keys(night, one, keys.join(surviving, on=one.key, how="anti"), before=None))
     for (survivor_night,), few in surviving.group_by("night", maintain_order=True):
-        _remove_keys(night, one, few.select(one.key), before=survivor_night)
+        deleted.update(_remove_keys(night, one, few.select(one.key), before=survivor_night))
+    return deleted
 
 
-def _remove_keys(night: Night, one: Identity, keys: pl.DataFrame, *, before: date | None) -> None:
-    if not keys.is_empty():
-        night.lake.remove(one.table, keys, before=before)
+def _remove_keys(night: Night, one: Identity, keys: pl.DataFrame, *, before: date | None) -> dict[str, int]:
+    return {} if keys.is_empty() else night.lake.remove(one.table, keys, before=before)
 
 
 def _every_version(night: Night, one: Identity, only_night: date | None) -> pl.DataFrame:
@@ -117,15 +133,17 @@ def _surviving(night: Night, one: Identity, keys: pl.DataFrame, tombstones: pl.D
     return kept.group_by(one.key).agg(pl.col("night").min()).sort("night", one.key)
 
 
-def _remove_quarantined(night: Night, tombstones: pl.DataFrame) -> None:
+def _remove_quarantined(night: Night, tombstones: pl.DataFrame) -> Counter[str]:
     """Rejected records have no time to compare, so a tombstone reaches all of them; an edit reaches none."""
     named = set(tombstones.filter(pl.col("reason") != "edited")["subject"])
     columns = [name for name in ("subject", "author") if name in TABLES["quarantine"].schema]
+    deleted: Counter[str] = Counter()
     for column in columns if named else []:
         held = night.lake.read_every_version("quarantine").select(column).unique().collect()[column].drop_nulls()
         gone = [pseudonym for pseudonym in held if tombstone(pseudonym) in named]
         if gone:
-            night.lake.remove("quarantine", pl.DataFrame({column: sorted(gone)}))
+            deleted.update(night.lake.remove("quarantine", pl.DataFrame({column: sorted(gone)})))
+    return deleted
 
 
 def _subject(night: Night, kind: str, value: str, door: Door) -> str:

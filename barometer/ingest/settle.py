@@ -51,6 +51,8 @@ class Identity:
     copies: str | None = None
     """Column with the pseudonym of what a row repeats: it goes when that is deleted."""
     second_content: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Tables with a row beside some rows of this one, by position, that are no content of it."""
 
     @property
     def content_columns(self) -> list[str]:
@@ -69,6 +71,7 @@ IDENTITIES: dict[str, Identity] = {
         content=("author", "platform", "created_at", "text", "repost_of"),
         prefer=("reach",),
         copies="repost_of",
+        beside=("platform_ids",),
     ),
     "answers": Identity(
         table="respondents",

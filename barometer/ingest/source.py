@@ -47,6 +47,14 @@ class Door(Protocol):
         """One rejected record, masked and cut to 2,000 characters."""
         ...
 
+    def seal(self, post: str, platform_id: str) -> str:
+        """The platform's id of the post with this pseudonym, so that only the city's key opens it again."""
+        ...
+
+    def unseal(self, post: str, sealed_id: str) -> str:
+        """What was sealed. Raises `BadInput` where another key, or for another post, sealed it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Removal:
@@ -131,6 +139,8 @@ class Context:
     """Times (UTC) outside earliest..latest are implausible: see `implausible`."""
     file: str
     """Path of the file below the city's inbox folder, with forward slashes; positions begin with it."""
+    look_up_service: str = ""
+    """Service to be asked later whether posts are still there: their ids are then kept, sealed. Empty: none."""
 
     def position(self, line: int | str) -> str:
         """Position of a line or row (counted from 1; the header of a CSV file is line 1) of the file."""

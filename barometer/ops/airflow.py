@@ -51,3 +51,23 @@ def schedule_of(city: CityCard) -> CronDataIntervalTimetable | None:
 def table_asset(city_id: str, table: str) -> Asset:
     """What a task writes, as Airflow knows it: one table of the city's lake, or its releases."""
     return Asset(name=f"{city_id}.{table}", uri=f"barometer://{city_id}/{table}", group="lake")
+
+
+# Where a night waits for a person; nothing is being written then.
+_WAITING_TASK = "approve"
+_WAITING_STATES = ["deferred", "awaiting_input"]
+_AT_WORK = ["scheduled", "queued", "running", "restarting"]
+RETENTION_TASK = "of_city.retain"
+
+
+def is_quiet(instance: Any, city_id: str) -> bool:
+    """Whether no night of the city is at work: none is running, or all that are wait for a person."""
+    dag_id = f"nightly_{city_id}"
+    running = instance.get_dr_count(dag_id=dag_id, states=["running"])
+    waiting = instance.get_ti_count(dag_id=dag_id, task_ids=[_WAITING_TASK], states=_WAITING_STATES)
+    return bool(running <= waiting)
+
+
+def is_retaining(instance: Any) -> bool:
+    """Whether raw text of some city is being expired just now: a night must not begin beside it."""
+    return bool(instance.get_ti_count(dag_id="retention", task_ids=[RETENTION_TASK], states=_AT_WORK))

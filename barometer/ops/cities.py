@@ -77,8 +77,14 @@ def _card(folder: Path) -> CityCard:
 def _by_pool(sources: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     pools: dict[str, list[str]] = {}
     for source in sources:
-        pools.setdefault(str(source.get("pool") or DEFAULT_POOL), []).append(str(source.get("id", "")))
+        pools.setdefault(_pool(source), []).append(str(source.get("id", "")))
     return {pool: tuple(ids) for pool, ids in pools.items()}
+
+
+def _pool(source: Mapping[str, Any]) -> str:
+    """A source's pool: the one it names, else of a live source its service's, so that no two tasks ask it at once."""
+    own = source.get("service") if source.get("kind") == "live" else None
+    return str(source.get("pool") or own or DEFAULT_POOL)
 
 
 def _timezone(name: object) -> str:

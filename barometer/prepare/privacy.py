@@ -18,6 +18,7 @@ from barometer.prepare.keys import city_key
 from barometer.prepare.language import language_identifier
 from barometer.prepare.masks import mask_by_rule
 from barometer.prepare.names import NameMasker
+from barometer.prepare.seals import seal, unseal
 from barometer.prepare.words import words
 from barometer.settings import Settings
 
@@ -76,6 +77,14 @@ class CityDoor:
         except (ValueError, RecursionError):
             masked = self._masked_fragment(fragment)
         return masked[:RECORD_CHARACTERS]
+
+    def seal(self, post: str, platform_id: str) -> str:
+        """See `prepare/seals.py`."""
+        return seal(self.key, post, platform_id)
+
+    def unseal(self, post: str, sealed_id: str) -> str:
+        """See `prepare/seals.py`."""
+        return unseal(self.key, post, sealed_id)
 
     def _masked_once(self, texts: Sequence[str]) -> list[str]:
         return self.names.mask([mask_by_rule(text, self.country) for text in texts])

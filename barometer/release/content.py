@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,8 +9,10 @@ import polars as pl
 from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
-from barometer.release.history import former_release
-from barometer.release.protect import SUPPRESSED, protect_coverage, protect_estimates
+from barometer.published import Release, fingerprint, former
+from barometer.release.explanations import published_revisions, shown_explanations
+from barometer.release.history import exact_rows
+from barometer.release.protect import SUPPRESSED, FormerRelease, protect_coverage, protect_estimates
 from barometer.release.rumour_effects import rumour_effects
 from barometer.release.rumours import published_rumours
 from barometer.tables import TABLES
@@ -37,6 +38,8 @@ class Content:
     alerts: pl.DataFrame
     clusters: pl.DataFrame
     sensitivity: pl.DataFrame
+    explanations: pl.DataFrame
+    revisions: pl.DataFrame
     is_synthetic: bool
     inputs_sha256: str
 
@@ -53,17 +56,13 @@ def collect_content(night: Night) -> Content:
     _refuse_nothing(night, estimates, indicators)
     _refuse_failed_checks(night, checks)
     is_synthetic = _one_kind(night, estimates, coverage)
-    inputs = _fingerprint(estimates)
+    inputs = fingerprint(estimates)
     minimum = night.city.thresholds.minimum_n
-    shown = protect_estimates(
-        estimates,
-        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
-        minimum_persons=minimum,
-        former=former_release(night, inputs_hash=inputs),
-    )
+    before = former(night, inputs_sha256=inputs)
+    shown = shown_estimates(night, estimates, indicators, before)
     return Content(
         indicators=indicators,
-        estimates=_named(night, shown).sort(TABLES["estimates"].key),
+        estimates=published_form(night, shown),
         coverage=_named(night, protect_coverage(coverage, minimum_persons=minimum)).sort(_COVERAGE_ORDER),
         rumours=published_rumours(night, _rows(night, "rumours"), minimum=minimum),
         rumour_effects=_effects(night, shown, indicators, minimum),
@@ -73,6 +72,10 @@ def collect_content(night: Night) -> Content:
         alerts=_beside(night, "alerts", shown),
         clusters=_beside(night, "clusters", shown),
         sensitivity=_beside(night, "sensitivity", shown),
+        explanations=shown_explanations(
+            _named(night, _rows(night, "explanations")), shown=shown, before=before, indicators=indicators
+        ),
+        revisions=published_revisions(published_form(night, shown), before),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
     )
@@ -83,6 +86,23 @@ def _effects(night: Night, shown: pl.DataFrame, indicators: Indicators, minimum:
     rumours = _rows(night, "rumours").filter(pl.col("voices") >= minimum, pl.col("terms").list.len() > 0)
     surveyed = [i.id for i in indicators.of_signal("answers") if not i.withheld]
     return rumour_effects(rumours, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary)
+
+
+def shown_estimates(
+    night: Night, estimates: pl.DataFrame, indicators: Indicators, before: Release | None
+) -> pl.DataFrame:
+    """Rows of `estimates` of the night, protected as `protect_estimates` does against the release before."""
+    return protect_estimates(
+        estimates,
+        signals={indicator.id: indicator.signal for indicator in indicators.indicators},
+        minimum_persons=night.city.thresholds.minimum_n,
+        former=None if before is None else FormerRelease(before.estimates, exact_rows(night.lake, before)),
+    )
+
+
+def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:
+    """Protected estimates in the columns and order they are published in."""
+    return _named(night, shown).sort(TABLES["estimates"].key)
 
 
 def _rows(night: Night, table: str) -> pl.DataFrame:
@@ -135,11 +155,6 @@ def _one_kind(night: Night, *tables: pl.DataFrame) -> bool:
 
 def _kind(is_synthetic: bool) -> str:
     return "synthetic" if is_synthetic else "real"
-
-
-def _fingerprint(estimates: pl.DataFrame) -> str:
-    """Tells whether two releases were made from the same estimates; of all rows, so that no count follows from it."""
-    return hashlib.sha256(estimates.write_csv().encode()).hexdigest()
 
 
 def _named(night: Night, rows: pl.DataFrame) -> pl.DataFrame:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from barometer.configured import archive
 from barometer.ledger import passed_through, record, timed
 from barometer.night import Night
+from barometer.published import DISTRIBUTION, software_version
+from barometer.release.catalogue import catalogue
 from barometer.release.content import Content, collect_content
-from barometer.release.files import write_files
+from barometer.release.csvw import csvw
+from barometer.release.files import write_files, write_json
 from barometer.release.manifest import MANIFEST, content_hash, file_hashes, sha256, write_manifest
 from barometer.release.package import data_package
 from barometer.release.site.build import write_site
@@ -23,7 +26,6 @@ STEP = "release"
 PAGE = "index.html"
 SEAL = "draft.json"
 _STAGING = ".staging"
-_DISTRIBUTION = "social-trust-barometer"
 # The ledger is written after the draft, so its version says nothing of what the draft was made from.
 _NOT_AN_INPUT = "ledger"
 
@@ -41,9 +43,16 @@ def draft_release(night: Night) -> Path:
         staged = fresh_folder(target.parent / _STAGING)
         _write(staged, content, night)
         _swap(staged, target)
+        _keep_configuration(night, content)
         _seal(night, target)
         record(night, STEP, "draft", passed_through(content.estimates.height))
         return target
+
+
+def _keep_configuration(night: Night, content: Content) -> None:
+    """Keep what the estimates were configured with, so that a later change can be explained by it."""
+    for used in content.estimates["config_version"].unique().sort():
+        archive(night, used)
 
 
 def draft_folder(night: Night) -> Path:
@@ -65,9 +74,12 @@ def fresh_folder(parent: Path) -> Path:
 
 
 def _write(folder: Path, content: Content, night: Night) -> None:
-    write_files(folder, content, night.city)
+    write_files(folder, content, night)
     package = data_package(folder, content, night)
-    (folder / "datapackage.json").write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    described = {"datapackage": package, "csvw": csvw(package)}
+    for name, content_of in described.items():
+        write_json(folder / f"{name}.json", content_of, indent=2)
+    write_json(folder / "catalogue.jsonld", catalogue(package, content, night), indent=2)
     write_site(folder, content, night)
     write_manifest(folder, _manifest(folder, content, night))
 
@@ -81,7 +93,7 @@ def _manifest(folder: Path, content: Content, night: Night) -> dict[str, Any]:
         "night": night.night.isoformat(),
         "issued_at": night.issued_at.isoformat(),
         "synthetic": content.is_synthetic,
-        "software": {"name": _DISTRIBUTION, "version": _software_version()},
+        "software": {"name": DISTRIBUTION, "version": software_version()},
         "config_versions": content.estimates["config_version"].unique().sort().to_list(),
         "model_versions": models,
         "lake_versions": {t: v for t, v in sorted(night.lake.versions().items()) if t != _NOT_AN_INPUT},
@@ -90,13 +102,6 @@ def _manifest(folder: Path, content: Content, night: Night) -> dict[str, Any]:
         "approval": None,
         "files": files,
     }
-
-
-def _software_version() -> str:
-    try:
-        return version(_DISTRIBUTION)
-    except PackageNotFoundError:
-        return "not installed as a package"
 
 
 def _swap(staged: Path, target: Path) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 import polars as pl
 
 from barometer.city import City
-from barometer.indicators import WHOLE_CITY
+from barometer.indicators import WHOLE_CITY, Indicator
+from barometer.night import Night
 from barometer.release.changes import latest_periods
 from barometer.release.content import Content
 from barometer.release.geometry import rounded_boundaries
+from barometer.release.geopackage import write_geopackage
 from barometer.release.icc import icc_record, icc_table
+from barometer.spreadsheet import to_csv
 
 BESIDE = {
     "alerts": "Changes beyond chance, and what to do first",
@@ -21,21 +24,80 @@ BESIDE = {
     "skill": "What each signal adds to the last survey",
     "clusters": "Where like neighbourhoods lie together",
     "sensitivity": "How far each choice moves a composite",
+    "explanations": "Why estimates differ from those of the release before",
 }
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+REVISIONS = "revisions.csv"
+RUMOURS = "Claims that enough people carry, by the words they share; true or false, no post is shown"
+RUMOUR_COLUMNS = ("terms", "status", "first_seen", "last_seen", "voices", "is_contradicted")
+INDICATOR_SCHEMA: dict[str, pl.DataType] = {
+    "indicator": pl.String(),
+    "title": pl.String(),
+    "question": pl.String(),
+    "unit": pl.String(),
+    "dimension": pl.String(),
+    "signal": pl.String(),
+    "method": pl.String(),
+    "direction": pl.String(),
+    "minimum": pl.Float64(),
+    "maximum": pl.Float64(),
+    "minimum_n": pl.Int64(),
+    "withheld": pl.String(),
+}
 _PROPERTIES = ("value", "lower", "upper", "missing_reason", "period_start", "period_end")
 
 
-def write_files(folder: Path, content: Content, city: City) -> None:
-    """Write estimates (CSV, Parquet, GeoJSON), what stands beside them (CSV) and the ICC Index (CSV, JSON)."""
-    content.estimates.write_csv(folder / "estimates.csv", datetime_format=_TIME)
+def write_files(folder: Path, content: Content, night: Night) -> None:
+    """Write estimates (CSV, Parquet, GeoJSON, GeoPackage), what stands beside them (CSV), the ICC Index (CSV, JSON)."""
+    city = night.city
     content.estimates.write_parquet(folder / "estimates.parquet", compression="zstd")
-    content.coverage.write_csv(folder / "coverage.csv")
-    for name in BESIDE:
-        beside(content, name).write_csv(folder / f"{name}.csv")
-    icc_table(city).write_csv(folder / "icc_index.csv")
-    _write_json(folder / "icc_index.json", icc_record(city), indent=2)
-    _write_json(folder / "estimates.geojson", to_geojson(content, city))
+    for name, frame in tables(content, city).items():
+        (folder / f"{name}.csv").write_text(to_csv(frame), "utf-8", newline="")
+    write_json(folder / "icc_index.json", icc_record(city), indent=2)
+    newest = to_geojson(content, city)
+    write_json(folder / "estimates.geojson", newest)
+    write_geopackage(folder / "estimates.gpkg", newest["features"], stamped=night.issued_at)
+
+
+def tables(content: Content, city: City) -> dict[str, pl.DataFrame]:
+    """Every table that is published as CSV, by the name of its file."""
+    return {
+        "estimates": content.estimates,
+        "indicators": indicator_table(content),
+        "coverage": content.coverage,
+        "rumours": beside(content, "rumours").select(RUMOUR_COLUMNS),
+        **{name: beside(content, name) for name in BESIDE},
+        "revisions": content.revisions,
+        "icc_index": icc_table(city),
+    }
+
+
+def indicator_table(content: Content) -> pl.DataFrame:
+    """The indicators that have estimates here, in the file's order, with the words and scale they are read by."""
+    known = set(content.estimates["indicator"])
+    rows = [_described(indicator) for indicator in content.indicators.indicators if indicator.id in known]
+    return pl.DataFrame(rows, schema=INDICATOR_SCHEMA)
+
+
+def _described(indicator: Indicator) -> dict[str, Any]:
+    return {
+        "indicator": indicator.id,
+        "title": indicator.title,
+        "question": indicator.question,
+        "unit": indicator.unit,
+        "dimension": indicator.dimension,
+        "signal": indicator.signal,
+        "method": indicator.method,
+        "direction": indicator.direction,
+        "minimum": indicator.scale.minimum,
+        "maximum": indicator.scale.maximum,
+        "minimum_n": indicator.minimum_n,
+        "withheld": indicator.withheld or None,
+    }
+
+
+def estimates_csv(estimates: pl.DataFrame) -> bytes:
+    """The bytes of `estimates.csv`."""
+    return to_csv(estimates).encode()
 
 
 def beside(content: Content, name: str) -> pl.DataFrame:
@@ -81,7 +143,8 @@ def _feature(code: str, rows: pl.DataFrame, geometry: dict[str, Any]) -> dict[st
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
-def _write_json(path: Path, content: Any, indent: int | None = None) -> None:
+def write_json(path: Path, content: Any, indent: int | None = None) -> None:
+    """Write JSON (UTF-8), on one line unless `indent` is given; the same content gives the same bytes."""
     separators = None if indent else (",", ":")
     path.write_text(
         json.dumps(content, ensure_ascii=False, indent=indent, separators=separators, default=str) + "\n", "utf-8"

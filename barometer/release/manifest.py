@@ -8,20 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from barometer.errors import ReleaseRefused
+from barometer.published import MANIFEST, SIGNATURE, file_hashes, read_manifest, require_unaltered, sha256
 
-MANIFEST = "manifest.json"
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every file below `folder` but the manifest: path -> {sha256, bytes}."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in files}
+__all__ = [
+    "MANIFEST",
+    "SIGNATURE",
+    "content_hash",
+    "file_hashes",
+    "read_manifest",
+    "require_unaltered",
+    "sha256",
+    "write_manifest",
+]
 
 
 def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
@@ -35,26 +33,3 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Path:
     path = folder / MANIFEST
     path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a draft or release. Raises `ReleaseRefused` where there is none that can be read."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        raise ReleaseRefused(f"{folder}: has no readable {MANIFEST}; draft the release again") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise ReleaseRefused(f"{folder / MANIFEST}: is not a release's manifest; draft the release again")
-    return manifest
-
-
-def require_unaltered(folder: Path) -> dict[str, Any]:
-    """The manifest, once every file is exactly as it says; raises `ReleaseRefused` naming the files that are not."""
-    manifest = read_manifest(folder)
-    stated, found = manifest["files"], file_hashes(folder)
-    wrong = sorted(name for name in stated.keys() | found.keys() if stated.get(name) != found.get(name))
-    if wrong:
-        raise ReleaseRefused(
-            f"{folder}: {', '.join(wrong)} changed, came or went after it was written; draft the release again"
-        )
-    return manifest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import polars as pl
 
 from barometer.night import Night
-from barometer.release import icc
 from barometer.release.content import Content
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
-from barometer.release.files import BESIDE, beside
+from barometer.release.files import BESIDE, REVISIONS, RUMOURS, tables
 from barometer.release.manifest import sha256
-from barometer.tables import TABLES
+from barometer.release.words import REASONS
+from barometer.spreadsheet import GUARD
+from barometer.tables import MISSING_REASONS, TABLES, Column
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 LICENCE = {
@@ -22,6 +24,7 @@ LICENCE = {
     "title": "Creative Commons Attribution 4.0 International",
     "path": "https://creativecommons.org/licenses/by/4.0/",
 }
+GEOPACKAGE = "application/geopackage+sqlite3"
 _FIELD_TYPES = {
     pl.String: "string",
     pl.Int64: "integer",
@@ -43,8 +46,31 @@ _MEANINGS = {
     "core": "score on the core questions",
     "extended": "score on the extended questions",
     "note": "what the city did not provide",
+    "release": "name of the release that published the former value",
+    "former_value": "the value published before, in the indicator's unit",
+    "former_missing_reason": "why there was no number before",
+    "indicator": "id of the indicator, as in the estimates",
+    "signal": "stream it is worked out from: posts, answers, reports, observations, counts, combined",
+    "method": "how a value is made, unless its row says otherwise",
+    "title": "short name of the indicator",
+    "question": "what it asks, in plain words",
+    "unit": "unit of value, standard_error, lower and upper in the estimates",
+    "dimension": "what it is about: people, institutions, rumours, observed, context",
+    "direction": "whether a higher value means more_trust, less_trust or neither (context)",
+    "minimum": "lowest value its scale allows",
+    "maximum": "highest value its scale allows; empty where there is none",
+    "minimum_n": "fewest people, reports or sessions a value is issued from",
+    "withheld": "why no value of it is issued at present",
+    "is_contradicted": "whether some posts contradict the claim",
 }
-_UNITS = {"core": "0-100", "extended": "0-100"}
+# What a release says otherwise than the table it comes from.
+_OVERRIDES = {
+    "terms": "words the posts share, parted by '; '",
+    "voices": f"distinct authors, rounded down to a multiple of {ROUNDING_BASE}",
+    "first_seen": "day of the first post (UTC)",
+    "last_seen": "day of the latest post (UTC)",
+}
+_UNITS = {"core": "0-100", "extended": "0-100", "minimum_n": "count"}
 _COUNTS = ("n", "effective_n", "records", "voices")
 
 
@@ -86,23 +112,38 @@ def _description(content: Content) -> str:
     return (
         f"{warning}Trust indicators per neighbourhood and period, each with its error or the reason why it is "
         f"missing. Cells with fewer than {MINIMUM_PERSONS} respondents or authors are withheld, and so are those that "
-        "would give them away."
+        "would give them away. In CSV files a text that a spreadsheet would take for a formula has a "
+        f"{GUARD} before it; numbers are as they are."
     )
 
 
 def _resources(content: Content, night: Night) -> list[Resource]:
-    key, covered = TABLES["estimates"].key, _beside_key("coverage")
-    scores = icc.icc_table(night.city)
+    frames = tables(content, night.city)
+    described = [
+        Resource(name, f"{name}.csv", title, "text/csv", frames[name], table, key)
+        for name, title, table, key in (
+            ("estimates", "Estimates", "estimates", TABLES["estimates"].key),
+            ("indicators", "What is measured: words, units, scales", None, ("indicator",)),
+            ("coverage", "Who is heard", "coverage", _beside_key("coverage")),
+            ("rumours", RUMOURS, "rumours", ()),
+            *((name, title, name, _beside_key(name)) for name, title in BESIDE.items()),
+        )
+    ]
+    scores = "Intercultural Cities Index (no measure of trust)"
     return [
-        Resource("estimates", "estimates.csv", "Estimates", "text/csv", content.estimates, "estimates", key),
+        *described,
         Resource("estimates-parquet", "estimates.parquet", "Estimates, as Parquet", "application/vnd.apache.parquet"),
         Resource("estimates-geojson", "estimates.geojson", "Newest estimates with boundaries", "application/geo+json"),
-        Resource("coverage", "coverage.csv", "Who is heard", "text/csv", content.coverage, "coverage", covered),
-        *(
-            Resource(name, f"{name}.csv", title, "text/csv", beside(content, name), name, _beside_key(name))
-            for name, title in BESIDE.items()
+        Resource(
+            "revisions",
+            REVISIONS,
+            "Numbers published otherwise before",
+            "text/csv",
+            frames["revisions"],
+            "estimates",
         ),
-        Resource("icc-index", "icc_index.csv", "Intercultural Cities Index (no measure of trust)", "text/csv", scores),
+        Resource("estimates-geopackage", "estimates.gpkg", "Newest estimates with boundaries", GEOPACKAGE),
+        Resource("icc-index", "icc_index.csv", scores, "text/csv", frames["icc_index"]),
         Resource("icc-index-json", "icc_index.json", "Intercultural Cities Index, as JSON", "application/json"),
     ]
 
@@ -130,22 +171,37 @@ def _descriptor(folder: Path, resource: Resource, night: Night) -> dict[str, Any
 
 def _schema(resource: Resource, frame: pl.DataFrame) -> dict[str, Any]:
     fields = [_field(resource, name, dtype) for name, dtype in frame.schema.items()]
-    schema = {"fieldsMatch": ["exact"], "missingValues": [""], "fields": fields}
+    schema = {"missingValues": [""], "fields": fields}
     return schema | ({"primaryKey": list(resource.key)} if resource.key else {})
 
 
 def _field(resource: Resource, name: str, dtype: pl.DataType) -> dict[str, Any]:
     declared = {column.name: column for column in TABLES[resource.table].columns} if resource.table else {}
-    meaning = declared[name].meaning if name in declared else _MEANINGS[name]
+    meaning = _meaning(resource, name, declared)
     unit = declared[name].unit if name in declared else _UNITS.get(name, "")
     field: dict[str, Any] = {
         "name": name,
         "type": _FIELD_TYPES[dtype.base_type()],
-        "description": meaning + (_KEPT if name in _COUNTS else ""),
+        "description": meaning + (_KEPT if name in _COUNTS and resource.table != "rumours" else ""),
     }
-    return field | ({"unit": unit} if unit else {}) | _constraints(name, declared)
+    return field | ({"unit": unit} if unit else {}) | _reasons(name) | _constraints(name, declared)
+
+
+def _meaning(resource: Resource, name: str, declared: Mapping[str, Column]) -> str:
+    if resource.table == "rumours" and name in _OVERRIDES:
+        return _OVERRIDES[name]
+    return declared[name].meaning if name in declared else _MEANINGS[name]
 
 
 def _constraints(name: str, declared: dict[str, Any]) -> dict[str, Any]:
     is_required = name in declared and not declared[name].nullable and name not in (*_COUNTS, "missing_reason")
+    if name == "missing_reason":
+        return {"constraints": {"enum": list(MISSING_REASONS)}}
     return {"constraints": {"required": True}} if is_required else {}
+
+
+def _reasons(name: str) -> dict[str, Any]:
+    """Every code of a missing number with its meaning (`categories` of Table Schema, version 2)."""
+    if name != "missing_reason":
+        return {}
+    return {"categories": [{"value": code, "label": REASONS[code]} for code in MISSING_REASONS]}

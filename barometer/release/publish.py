@@ -19,6 +19,7 @@ from barometer.night import Night
 from barometer.release.draft import PAGE, STEP, draft_folder, fresh_folder, sealed_manifest_hash
 from barometer.release.history import Release, releases_of
 from barometer.release.manifest import MANIFEST, file_hashes, require_unaltered, sha256, write_manifest
+from barometer.release.signature import sign, write_sums
 from barometer.release.site.approval import Approval, approve_pages
 from barometer.release.site.releases import render_releases
 
@@ -94,7 +95,10 @@ def _publish_new(folder: Path, night: Night, draft: Path, manifest: dict[str, An
     staged = fresh_folder(folder / _STAGING)
     shutil.copytree(draft, staged, dirs_exist_ok=True)
     approve_pages(staged, approval)
+    write_sums(staged)
     write_manifest(staged, _approved(manifest, staged, target.name, approval))
+    if night.settings.signing_key:
+        sign(staged, night.settings.signing_key)
     _make_lasting(staged)
     staged.rename(target)
     return target

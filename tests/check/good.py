@@ -36,10 +36,20 @@ def _alert() -> dict[str, Any]:
     return {"area": "T1", "first_seen": NIGHT, "period_end": NIGHT} | change
 
 
+def _explanations() -> list[dict[str, Any]]:
+    """A change of -2.1: 0.3 down from new data, 1.8 down from the language model."""
+    change = {"area": "T1", "period_end": NIGHT, "change": -2.1, "noise": 0.9, "is_within_noise": True}
+    parts = {"new_data": -0.3, "language_model": -1.8}
+    return [change | {"factor": factor, "part": part} for factor, part in parts.items()]
+
+
 def good(table: str) -> pl.DataFrame:
     """Rows of `table` that break no rule of it."""
     made: dict[str, list[dict[str, Any]]] = {
         "received_posts": [_PEOPLE | {"text": "hello @user, see http", "area": "T1", "area_evidence": "point"}],
+        "platform_ids": [
+            {"post": HEX, "service": "reddit", "sealed_id": "c2VhbGVkLXNlYWxlZC1zZWFsZWQ=", "synthetic": True}
+        ],
         "posts": [_PEOPLE | {"area": "T1", "area_confidence": 0.9, "area_evidence": "text", "language": "en"}],
         "labels": [_label()],
         "rumours": [{"status": "seen", "posts": 3, "voices": 2, "corrections": 1}],
@@ -52,10 +62,15 @@ def good(table: str) -> pl.DataFrame:
         "coverage": [{"signal": "posts", "area": "T1", "voices_per_1000": 3.0}],
         "audit_sample": [{"post": HEX, "inclusion": 0.5}],
         "audits": [{"method": "prevalence", "audited": 300, "drift_p": 0.4, "agreement": 0.9}],
+        "source_health": [
+            {"state": "working", "records": 20, "expected": 22.0, "expected_lower": 12.0, "expected_upper": 33.0}
+        ],
         "skill": [{"skill": 0.3, "lower": 0.1, "upper": 0.5, "weight": 0.4}],
         "alerts": [_alert()],
         "clusters": [{"area": "T1", "quadrant": "none", "p_value": 0.4, "is_significant": False}],
         "sensitivity": [{"first_order": 0.2, "total": 0.3}],
+        "fetches": [{"number": 1, "request": "GET forum.example/posts (page)", "status": "200", "tries": 1}],
+        "explanations": _explanations(),
         "ledger": [{"step": "ingest", **_COUNTS}],
     }
     columns = set(TABLES[table].schema)

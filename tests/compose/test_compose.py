@@ -65,7 +65,7 @@ def test_no_service_gains_privileges(name: str) -> None:
 
 def test_only_the_interface_and_the_site_can_be_reached_and_from_this_machine_unless_told_otherwise() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"api-server", "site"}
+    assert set(published) == {"api-server", "site", "api"}
     for port in (port for ports in published.values() for port in ports):
         assert port.startswith(("${BIND_ADDRESS:-127.0.0.1}:", "127.0.0.1:"))
 

@@ -28,6 +28,7 @@ IN_ORDER = [
     "group_rumours",
     "check_classify",
     "estimate",
+    "explain",
     "check_estimate",
     "draft_release",
     "approve",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from barometer.city import City
 from barometer.estimate.cells import PERIODS_SCHEMA, complete, to_cells
-from barometer.estimate.compose import Composites, estimate_composites, structure_of
+from barometer.estimate.compose import Composites, composite_values, estimate_composites, structure_of
 from barometer.indicators import WHOLE_CITY, Indicators, load_indicators
 from barometer.settings import PROJECT
 from tests.estimate.wide_town import WAVE, make_widetown
@@ -114,6 +114,22 @@ def test_a_neighbourhood_that_lacks_a_part_has_no_score(town: City, indicators: 
     assert "A03" not in made.cells.found["area"].to_list()
     completed = complete(made.cells, town).filter(pl.col("area") == "A03")
     assert completed["missing_reason"].to_list() == ["not_collected"]
+
+
+def test_the_values_alone_are_those_of_the_whole(town: City, indicators: Indicators) -> None:
+    cells = surveyed(town, indicators, error=0.03, spread=0.4)
+    is_gone = (pl.col("indicator") == "wallet_stranger") & (pl.col("area") == "A03")
+    gap = cells.with_columns(value=pl.when(~is_gone).then("value"))
+    alone = composite_values(gap, city=town, indicators=indicators)
+    whole = composed(town, indicators, gap).cells.found
+    both = whole.join(alone, on=["indicator", "geography", "area", "period_start", "period_end"], suffix="_alone")
+    assert both.height == whole.height == alone.height == SIZE
+    assert both["value"].to_list() == pytest.approx(both["value_alone"].to_list(), rel=1e-11)
+
+
+def test_too_few_places_have_no_values_alone(tmp_path: Path, indicators: Indicators) -> None:
+    hamlet = make_widetown(tmp_path, size=1)
+    assert composite_values(surveyed(hamlet, indicators), city=hamlet, indicators=indicators).is_empty()
 
 
 def test_no_survey_no_score(town: City, indicators: Indicators) -> None:

@@ -38,6 +38,14 @@ class PlainDoor:
     def mask_record(self, record: str) -> str:
         return f"masked {record}"[:2_000]
 
+    def seal(self, post: str, platform_id: str) -> str:
+        return f"{post[:4]}.{platform_id[::-1]}"
+
+    def unseal(self, post: str, sealed_id: str) -> str:
+        head, _, backwards = sealed_id.partition(".")
+        assert head == post[:4]
+        return backwards[::-1]
+
 
 @dataclass(frozen=True, eq=False)
 class SquareTown:
@@ -48,6 +56,11 @@ class SquareTown:
     is_synthetic: bool = False
     sources: tuple[SourceConfig, ...] = ()
     folder: Path = field(default_factory=Path)
+    contact: str = ""
+
+    @property
+    def neighbourhoods(self) -> pl.DataFrame:
+        return pl.DataFrame({"area": ["west", "east"], "name": ["West End", "East End"]})
 
     def locate(self, longitudes: Sequence[float], latitudes: Sequence[float]) -> list[str | None]:
         pairs = zip(longitudes, latitudes, strict=True)

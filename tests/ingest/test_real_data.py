@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,18 @@ import polars as pl
 import pytest
 import yaml
 
+from barometer.ingest.posts import bluesky
 from barometer.ingest.removals import apply_removals
 from barometer.ingest.run import ingest_source
 from barometer.lake import Lake
 from barometer.ledger import Counts, require_balance
 from barometer.night import Night
 from barometer.settings import Settings
-from tests.ingest.helpers import PlainDoor, a_night, a_source, pseudonym, table, write_lines
+from tests.ingest.helpers import PlainDoor, a_context, a_night, a_source, as_lines, pseudonym, table, write_lines
+from tests.ingest.posts.bluesky_records import as_frame
 
 NIGHT = date(2026, 8, 2)
+LATEST = datetime(2026, 8, 3, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -89,6 +94,39 @@ class TestJetstream:
         assert sum(is_post) == 18
         assert sum(b'"operation":"delete"' in line for line, post in zip(lines, is_post, strict=True) if post) == 1
         assert not any(b'"active":false' in line for line in lines)
+
+    def test_the_newer_stream_would_say_the_same_of_the_same_events(self, shared_data: Path) -> None:
+        lines = self.raw(shared_data).splitlines()
+        frames = [json.dumps(as_frame(json.loads(line), seq)).encode() for seq, line in enumerate(lines)]
+        context = a_context()
+        old = bluesky.PARSER.parse_lines(as_lines(*lines), replace(context, latest=LATEST))
+        new = bluesky.EVENTS.parse_lines(as_lines(*frames), replace(context, latest=LATEST))
+        assert old.rows["received_posts"].equals(new.rows["received_posts"])
+        assert (old.removals, old.out_of_scope, old.rejected) == (new.removals, new.out_of_scope, new.rejected)
+
+    def test_terms_keep_what_an_own_search_of_the_raw_file_finds(self, shared_data: Path) -> None:
+        lines = self.raw(shared_data).splitlines()
+        texts = [json.loads(line).get("commit", {}).get("record", {}).get("text") for line in lines]
+        for word in ("the", "and", "you"):
+            found = [text for text in texts if text and re.search(rf"(?i)(?<!\w){word}(?!\w)", text)]
+            context = replace(a_context(terms=[word]), latest=LATEST)
+            rows = bluesky.PARSER.parse_lines(as_lines(*lines), context).rows
+            kept = rows["received_posts"]["text"].to_list() if rows else []
+            assert sorted(kept) == sorted(f"masked {text}" for text in found)
+
+
+class TestAtProtocol:
+    """A recorded answer of the AT Protocol with a post as a search gives it."""
+
+    def test_its_post_is_a_hit(self, shared_data: Path) -> None:
+        folder = shared_data / "formats/atproto_fixtures/tests/test_atproto_client/models/test_data"
+        post = json.loads((folder / "thread_view_post_with_embed_media.json").read_bytes())["thread"]["post"]
+        part = bluesky.SEARCH.parse_lines(as_lines(post), a_context())
+        (row,) = part.rows["received_posts"].to_dicts()
+        assert row["post"] == pseudonym("post", f"bluesky:{post['uri']}")
+        assert row["author"] == pseudonym("author", f"bluesky:{post['author']['did']}")
+        assert row["reach"] == post["repostCount"] + post["likeCount"]
+        assert row["text"] == f"masked {post['record']['text']}"
 
 
 class TestMastodon:

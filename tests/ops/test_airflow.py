@@ -1,12 +1,21 @@
 """The DAGs' common parts, as Airflow itself will use them."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from airflow.sdk import RetryAction
 
 from barometer.errors import CheckFailed
-from barometer.ops.airflow import RETRIES, RetryWhatPasses, is_scheduled, schedule_of, table_asset
+from barometer.ops.airflow import (
+    RETRIES,
+    RetryWhatPasses,
+    is_quiet,
+    is_retaining,
+    is_scheduled,
+    schedule_of,
+    table_asset,
+)
 from barometer.ops.cities import CityCard
 
 CITY = CityCard("here", "Here", "Europe/Madrid", {})
@@ -48,3 +57,39 @@ def test_two_cities_tables_are_two_assets() -> None:
     here, there = table_asset("here", "posts"), table_asset("there", "posts")
     assert (here.name, here.uri) == ("here.posts", "barometer://here/posts")
     assert here != there
+
+
+class Instance:
+    """A running task that can be asked how many runs and tasks are in some state."""
+
+    def __init__(self, *, runs: int = 0, tasks: dict[tuple[str, str], int] | None = None) -> None:
+        self.runs, self.tasks = runs, tasks or {}
+
+    def get_dr_count(self, *, dag_id: str, states: list[str]) -> int:
+        assert (dag_id, states) == ("nightly_here", ["running"])
+        return self.runs
+
+    def get_ti_count(self, *, dag_id: str, task_ids: list[str], states: list[str]) -> int:
+        return sum(count for (task, state), count in self.tasks.items() if task in task_ids and state in states)
+
+
+@pytest.mark.parametrize(
+    ("instance", "is_so"),
+    [
+        (Instance(), True),
+        (Instance(runs=1), False),
+        (Instance(runs=1, tasks={("approve", "awaiting_input"): 1}), True),
+        (Instance(runs=1, tasks={("approve", "deferred"): 1}), True),
+        (Instance(runs=2, tasks={("approve", "awaiting_input"): 1}), False),
+        (Instance(runs=1, tasks={("approve", "running"): 1}), False),
+        (Instance(runs=1, tasks={("classify", "deferred"): 1}), False),
+    ],
+)
+def test_a_city_is_quiet_when_no_night_runs_or_all_wait_for_a_person(instance: Any, is_so: bool) -> None:
+    assert is_quiet(instance, "here") is is_so
+
+
+@pytest.mark.parametrize(("state", "is_so"), [("running", True), ("queued", True), ("success", False)])
+def test_a_night_does_not_begin_beside_retention(state: str, is_so: bool) -> None:
+    assert is_retaining(Instance(tasks={("of_city.retain", state): 1})) is is_so
+    assert not is_retaining(Instance(tasks={("of_city.wait_for_the_night", state): 1}))

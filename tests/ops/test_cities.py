@@ -21,7 +21,8 @@ def test_a_card_says_what_the_whole_city_says(city_id: str) -> None:
     (card,) = city_cards(CONFIGS, [city_id])
     city = load_city(city_id, CONFIGS)
     assert (card.id, card.name, card.timezone) == (city.id, city.name, city.timezone)
-    assert {(source.id, source.pool) for source in city.sources} == {
+    is_own = {source.id: source.kind == "live" and source.pool == DEFAULT_POOL for source in city.sources}
+    assert {(source.id, source.service if is_own[source.id] else source.pool) for source in city.sources} == {
         (source, pool) for pool, sources in card.pools.items() for source in sources
     }
 
@@ -45,6 +46,13 @@ def test_sources_are_grouped_by_pool_in_their_order(tmp_path: Path) -> None:
 def test_a_platforms_pool_starts_with_one_slot_and_airflows_own_is_left_alone(tmp_path: Path) -> None:
     write_city(tmp_path, "here", SOURCES)
     assert pool_slots(city_cards(tmp_path, [])) == {"bluesky": 1}
+
+
+def test_a_live_source_has_its_service_s_pool_unless_it_names_another(tmp_path: Path) -> None:
+    live = "kind: live, service: mastodon"
+    write_city(tmp_path, "here", f"sources: [{{id: a, {live}}}, {{id: b, {live}}}, {{id: c, {live}, pool: calm}}]")
+    (card,) = city_cards(tmp_path, [])
+    assert card.pools == {"mastodon": ("a", "b"), "calm": ("c",)}
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "name: [", "name: Here\ntimezone: Mars/Olympus\nsources: nothing"])

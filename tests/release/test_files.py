@@ -30,9 +30,9 @@ def geojson(sample: Night, content: Content) -> dict[str, Any]:
 def test_writing_twice_gives_the_same_bytes(sample: Night, content: Content, tmp_path: Path) -> None:
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        write_files(tmp_path / name, content, sample.city)
+        write_files(tmp_path / name, content, sample)
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(files) == 6 + len(BESIDE)
+    assert len(files) == 10 + len(BESIDE)
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 

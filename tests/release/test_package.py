@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import frictionless
 import jsonschema
 import pytest
 
 from barometer.night import Night
+from barometer.release.words import REASONS
 
 # dplib-py is the standard's reference implementation; its package holds the profile as published.
 PROFILE = json.loads(files("dplib").joinpath("profiles/2.0/datapackage.json").read_text("utf-8"))
@@ -58,7 +61,7 @@ def test_sizes_and_hashes_are_those_of_the_files(package: dict[str, Any], releas
 
 def test_every_data_file_is_described(package: dict[str, Any], released: Path) -> None:
     described = {resource["path"] for resource in package["resources"]}
-    others = {"brief.pdf", "manifest.json", "datapackage.json"}
+    others = {"brief.pdf", "manifest.json", "datapackage.json", "csvw.json", "catalogue.jsonld", "SHA256SUMS"}
     files = {path.name for path in released.iterdir() if path.is_file() and path.suffix != ".html"}
     assert described == files - others
 
@@ -88,7 +91,8 @@ def test_primary_keys_are_unique(tables: list[dict[str, Any]], released: Path) -
 def test_every_column_has_a_meaning_and_counts_say_how_they_are_protected(tables: list[dict[str, Any]]) -> None:
     fields = [field for resource in tables for field in resource["schema"]["fields"]]
     assert all(field["description"] for field in fields)
-    counts = [field["description"] for field in fields if field["name"] in ("n", "voices")]
+    rounded = [field for resource in tables if resource["name"] != "rumours" for field in resource["schema"]["fields"]]
+    counts = [field["description"] for field in rounded if field["name"] in ("n", "voices")]
     assert len(counts) == 2
     assert all("nearest 5, empty where withheld (fewer than 10" in text for text in counts)
 
@@ -104,3 +108,35 @@ def test_a_synthetic_package_says_so_in_title_description_and_field(package: dic
     assert package["description"].startswith("SYNTHETIC:")
     assert package["synthetic"] is True
     assert "synthetic" in package["keywords"]
+
+
+def test_frictionless_finds_every_table_as_described(released: Path) -> None:
+    package = frictionless.Package(str(released / "datapackage.json"))
+    # A Parquet file has its own schema; the library would guess another one.
+    package.remove_resource("estimates-parquet")
+    report = package.validate()
+    assert report.valid, report.flatten(["rowNumber", "fieldName", "note"])[:5]
+    assert report.stats["tasks"] == len(package.resources)
+
+
+def test_frictionless_would_notice_a_cell_of_another_kind(released: Path, tmp_path: Path) -> None:
+    shutil.copytree(released, tmp_path / "copy")
+    path = tmp_path / "copy" / "coverage.csv"
+    path.chmod(0o644)
+    lines = path.read_text("utf-8").splitlines()
+    lines[1] = lines[1].replace("true", "maybe")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    package = frictionless.Package(str(tmp_path / "copy" / "datapackage.json"))
+    assert not package.get_resource("coverage").validate().valid
+
+
+def test_every_reason_for_a_missing_number_has_its_meaning(tables: list[dict[str, Any]]) -> None:
+    reasons = [field for table in tables for field in table["schema"]["fields"] if field["name"] == "missing_reason"]
+    assert len(reasons) == 3
+    for field in reasons:
+        assert field["constraints"]["enum"] == [category["value"] for category in field["categories"]]
+        assert {category["value"]: category["label"] for category in field["categories"]} == REASONS
+
+
+def test_the_guard_against_formulas_is_explained(package: dict[str, Any]) -> None:
+    assert "would take for a formula has a ' before it" in package["description"]

@@ -120,6 +120,13 @@ def composite_index(
     )
 
 
+def composite_scores(values: pl.DataFrame, structure: Composite) -> pl.DataFrame:
+    """unit, score: the index that `composite_index` gives, without the draws that say how sure it is. Raises as it."""
+    data = _prepared(values, structure, errors=None, denominators=None, unit_groups=None)
+    score = pl.Series("score", _published(data, structure).scores[:, -1]).fill_nan(None)
+    return pl.DataFrame([pl.Series("unit", data.kept, dtype=pl.String), score])
+
+
 @dataclass(frozen=True)
 class _Data:
     """Values and errors of the units and parts kept, without the gaps that could be filled, (units, parts)."""

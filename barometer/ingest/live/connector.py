@@ -65,20 +65,45 @@ class Call:
 class Connector(Protocol):
     """One service. Implementations are small frozen objects, listed in `services.py`."""
 
-    service: str
-    """As in `city.yaml`, e.g. bluesky_search."""
-    title: str
-    """As people call it, e.g. Bluesky (search)."""
-    signals: tuple[str, ...]
-    """What it can bring, e.g. posts."""
-    format: str
-    """Name of the parser of its records: (signal, format) is in `run.PARSERS`."""
-    options: type[Options]
-    secrets: tuple[Secret, ...]
-    requests_per_second: float
-    """What the service allows to one client; the HTTP layer keeps to it per host."""
-    terms: str
-    """In one sentence, what the service's terms ask of a city (deletion, attribution), with their address."""
+    @property
+    def service(self) -> str:
+        """As in `city.yaml`, e.g. bluesky_search."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """As people call it, e.g. Bluesky (search)."""
+        ...
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """What it can bring, e.g. posts."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """Name of the parser of its records: (signal, format) is in `run.PARSERS`."""
+        ...
+
+    @property
+    def options(self) -> type[Options]:
+        """What `city.yaml` may say to it."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Credentials it wants."""
+        ...
+
+    @property
+    def requests_per_second(self) -> float:
+        """What the service allows to one client; the HTTP layer keeps to it per host."""
+        ...
+
+    @property
+    def terms(self) -> str:
+        """In one sentence, what the service's terms ask of a city (deletion, attribution), with their address."""
+        ...
 
     def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
         """Everything after `cursor` (None: from as far back as the options say) up to the horizon, then stop.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
+
+from barometer.errors import ServiceRefused
 
 
 @dataclass(frozen=True)
@@ -15,12 +19,19 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     """Names in lower case."""
-    body: bytes
+    body: bytes = field(repr=False)
     url: str
+    """Where it came from after redirects, without the query, which may hold a secret."""
 
     def json(self) -> Any:
         """The body as JSON; raises `ServiceRefused` in words where it is none."""
-        raise NotImplementedError
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise ServiceRefused(
+                f"{self.url} answered {len(self.body)} bytes that are not JSON: check that this is the service",
+                status=str(self.status),
+            ) from None
 
 
 class Web(Protocol):
@@ -53,8 +64,17 @@ class Web(Protocol):
         """POST likewise; `is_repeatable=False` is never sent twice."""
         ...
 
+    def put(self, url: str, *, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """PUT likewise: the same content may be sent again."""
+        ...
+
     def frames(
-        self, url: str, *, params: Mapping[str, str | int | list[str]] | None = None, idle_seconds: float = 30.0
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int | list[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idle_seconds: float = 30.0,
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Messages of a WebSocket until it closes, or nothing came for `idle_seconds`; both end the iteration.
 

@@ -54,7 +54,7 @@ class JsonPosts:
             _require_utf8(data)
             items = [bytes(raw) for raw in _ARRAY.decode(data)]
         except (Unusable, msgspec.MsgspecError, RecursionError) as error:
-            yield Record(position, data, _as_unusable(error, data))
+            yield Record(position, data, as_unusable(error, data))
             return
         yield from (self._one(f"{position}[{index}]", item, context) for index, item in enumerate(items))
 
@@ -64,7 +64,7 @@ class JsonPosts:
             outcome: Outcome = self.read(data, context)
             return Record(position, data, checked(outcome, context) if isinstance(outcome, Post) else outcome)
         except (Unusable, msgspec.MsgspecError, RecursionError) as error:
-            return self._refused(position, data, _as_unusable(error, data), context)
+            return self._refused(position, data, as_unusable(error, data), context)
 
     def _refused(self, position: str, data: bytes, why: Unusable, context: Context) -> Record:
         try:
@@ -106,7 +106,8 @@ def _require_utf8(data: bytes) -> None:
         raise Unusable("invalid_utf8", reason) from None
 
 
-def _as_unusable(error: Exception, data: bytes) -> Unusable:
+def as_unusable(error: Exception, data: bytes) -> Unusable:
+    """What msgspec, or a reader, found wrong with a record, in words that do not quote it."""
     if isinstance(error, Unusable):
         return error
     if isinstance(error, msgspec.ValidationError):

@@ -7,6 +7,10 @@ Only public and unlisted statuses of accounts that do not ask to be left out of 
 answer to a deletion, and takes the status back up to the night. A status is known by its `uri`, which is the same on
 every server; `in_reply_to_id` is a number of the server asked, so `reply_to` tells that a status is an answer but
 seldom leads to the row it answers.
+
+A deletion in a server's stream, `{"event": "delete", "server": …, "id": …}`, names the status by its number too. The
+connector adds the `uri` where it has just seen it. Otherwise the removal is of `local:<server>/<number>`, which no row
+is known by: `live/recheck.py`, which has the numbers of what is held, finds the row it means.
 """
 
 from __future__ import annotations
@@ -50,12 +54,16 @@ class _Original(msgspec.Struct):
 
 
 class _Status(_Original):
+    id: str | None = None
     reblog: _Original | None = None
 
 
 class _Kind(msgspec.Struct):
     """Only what tells a status from the other things a server answers with, and a deleted one from the others."""
 
+    event: str | None = None
+    server: str = ""
+    id: msgspec.Raw = NOT_THERE
     visibility: msgspec.Raw = NOT_THERE
     content: msgspec.Raw = NOT_THERE
     text: msgspec.Raw = NOT_THERE
@@ -69,6 +77,9 @@ _STATUS = msgspec.json.Decoder(_Status)
 
 def _read(data: bytes, context: Context) -> Post | Takedown | None:
     kind = _KIND.decode(data)
+    if kind.event == "delete":
+        gone = kind.uri or local_id(kind.server, msgspec.json.decode(kind.id, type=str))
+        return Takedown(platform=PLATFORM, kind="post", id=gone, at=context.horizon, reason="deleted")
     if not is_there(kind.visibility):
         return None
     if is_there(kind.text) and not is_there(kind.content):
@@ -99,7 +110,13 @@ def _post(status: _Status, shown: _Original) -> Post:
         reply_to=f"local:{status.in_reply_to_id}" if status.in_reply_to_id else None,
         repost_of=_uri(shown.uri, shown.url, "reblog.uri") if is_boost else None,
         reach=None if is_boost else _reach(status),
+        look_up_id=status.id,
     )
+
+
+def local_id(server: str, status_id: str) -> str:
+    """What a status is called of which only its number on a server is known."""
+    return f"local:{server}/{status_id}"
 
 
 def _reach(status: _Original) -> int | None:

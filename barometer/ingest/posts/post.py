@@ -14,6 +14,7 @@ import polars as pl
 from barometer.ingest.source import Context, Part, Rejected, Removal, RemovalReason, incoming_schema
 
 TABLE = "received_posts"
+PLATFORM_IDS = "platform_ids"
 
 _KEPT_OF_A_RECORD = 20_000
 """Bytes of a rejected record that are held until it is masked and cut; many long ones must not fill the memory."""
@@ -39,6 +40,8 @@ class Post(msgspec.Struct, kw_only=True, frozen=True):
     postcode: str | None = None
     platform_place: str | None = None
     profile_place: str | None = None
+    look_up_id: str | None = None
+    """What the service is asked for to see whether the post is still there; None: `id`. Kept sealed, if at all."""
 
 
 class Takedown(msgspec.Struct, kw_only=True, frozen=True):
@@ -116,10 +119,23 @@ def to_part(records: Sequence[Record], context: Context) -> Part:
     return Part(
         read=len(records),
         out_of_scope=len(records) - len(posts) - len(takedowns) - len(rejected),
-        rows={TABLE: _rows(posts, context)} if posts else {},
+        rows=_tables(posts, context) if posts else {},
         removals=[_removal(position, takedown, context) for position, takedown in takedowns],
         rejected=[_rejected(record, context) for record in rejected],
     )
+
+
+def _tables(posts: Sequence[tuple[str, Post]], context: Context) -> dict[str, pl.DataFrame]:
+    rows = _rows(posts, context)
+    if not context.look_up_service:
+        return {TABLE: rows}
+    ids = [one.look_up_id or one.id for _, one in posts]
+    sealed = [context.door.seal(post, own) for post, own in zip(rows["post"], ids, strict=True)]
+    kept = rows.select("post", "position").with_columns(
+        service=pl.lit(context.look_up_service), sealed_id=pl.Series(sealed, dtype=pl.String), seen_at=context.horizon
+    )
+    schema = incoming_schema(PLATFORM_IDS)
+    return {TABLE: rows, PLATFORM_IDS: kept.select(pl.col(name).cast(dtype) for name, dtype in schema.items())}
 
 
 def _removal(position: str, takedown: Takedown, context: Context) -> Removal:

@@ -1,13 +1,14 @@
-"""Survey files (CSV or Parquet) -> `respondents` (one a file row) and `answers` (one an item), as the codebook says."""
+"""Survey files and submissions -> `respondents` (one a record) and `answers` (one an item), as the codebook says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import polars as pl
 
-from barometer.ingest.source import POSITION, Context, Part, Removal, incoming_schema
+from barometer.ingest.source import POSITION, Context, Line, Part, Rejected, Removal, incoming_schema
 from barometer.ingest.tables.areas import (
     AREA,
     impossible_point,
@@ -30,6 +31,14 @@ from barometer.ingest.tables.codebook import (
 from barometer.ingest.tables.columns import pseudonyms
 from barometer.ingest.tables.options import Options, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
+from barometer.ingest.tables.submissions import (
+    EDITION,
+    GONE,
+    Flavour,
+    SubmissionOptions,
+    own_options,
+    read_submissions,
+)
 from barometer.ingest.tables.times import ISO_FORMATS, noon, parsed_time
 
 _RESPONDENT, _WAVE, _AT, _WEIGHT, _LONGITUDE, _LATITUDE = (
@@ -57,6 +66,44 @@ class Answers:
         codebook = _codebook(context)
         for block in read_blocks(stream, context):
             yield _part(block, codebook, context)
+
+
+class SubmittedAnswerOptions(SubmissionOptions):
+    """`codebook` as for files."""
+
+    codebook: str
+
+
+@dataclass(frozen=True)
+class SubmittedAnswers:
+    """Parser of submissions to a form of one service."""
+
+    flavour: Flavour
+
+    def parse_lines(self, lines: Sequence[Line], context: Context) -> Part:
+        """As for files; a submission that was deleted or refused makes a removal, an incomplete one is out of scope."""
+        options = own_options(SubmittedAnswerOptions, context)
+        codebook = load_codebook(find_codebook(options.codebook, context.city.folder))
+        wanted = (*codebook.needed, *codebook.optional)
+        found = read_submissions(lines, wanted, self.flavour, options, context)
+        is_gone = pl.col(GONE).is_not_null()
+        part = _part(replace(found.block, frame=found.block.frame.filter(~is_gone)), codebook, context)
+        removals, rejected = _gone(found.block.frame.filter(is_gone), codebook, context)
+        return replace(
+            part,
+            read=found.read,
+            out_of_scope=part.out_of_scope + found.out_of_scope,
+            removals=[*part.removals, *found.removals, *removals],
+            rejected=[*part.rejected, *rejected],
+        )
+
+
+def _gone(frame: pl.DataFrame, codebook: Codebook, context: Context) -> tuple[list[Removal], list[Rejected]]:
+    """Removals of the responses that these submissions made; whatever else is wrong with them does not matter."""
+    known = _timed(_identified(frame, codebook, context), codebook, context)
+    good, rejected = sift(known, [*_identity_faults(codebook), *_date_faults(codebook, context)], context)
+    rows = good.select(SUBJECT, _AT, GONE, POSITION).iter_rows()
+    return [Removal("record", subject, at, reason, position) for subject, at, reason, position in rows], rejected
 
 
 def _codebook(context: Context) -> Codebook:
@@ -107,10 +154,15 @@ def _identified(frame: pl.DataFrame, codebook: Codebook, context: Context) -> pl
 
 
 def _derived(frame: pl.DataFrame, codebook: Codebook, context: Context) -> pl.DataFrame:
-    timed = frame.with_columns(
-        _answered_at(codebook.date, context.city.timezone).alias(_AT), _weight(codebook).alias(_WEIGHT)
-    )
-    return _placed(timed, codebook, context)
+    timed = _timed(frame, codebook, context)
+    return _placed(timed.with_columns(_weight(codebook).alias(_WEIGHT)), codebook, context)
+
+
+def _timed(frame: pl.DataFrame, codebook: Codebook, context: Context) -> pl.DataFrame:
+    """Add when it was answered; a later edition of a submission counts as so many microseconds newer."""
+    at = _answered_at(codebook.date, context.city.timezone)
+    edition = pl.duration(microseconds=pl.col(EDITION)) if EDITION in frame.columns else pl.duration(microseconds=0)
+    return frame.with_columns((at + edition).alias(_AT))
 
 
 def _answered_at(when: When, city_timezone: str) -> pl.Expr:
@@ -297,7 +349,7 @@ def _looked_up(cell: pl.Expr, mapping: Mapping[str, object] | Coding, dtype: pl.
 
 
 def _label(cell: pl.Expr) -> pl.Expr:
-    return _plain(cell).str.to_lowercase()
+    return _plain(cell.str.replace_all("_", " ", literal=True).str.strip_chars()).str.to_lowercase()
 
 
 def _plain(cell: pl.Expr) -> pl.Expr:

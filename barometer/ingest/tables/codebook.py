@@ -1,6 +1,7 @@
 """A survey's codebook: which column of its file is which item, and what each label means. One YAML file a survey.
 
-Labels are compared without regard to case, surrounding blanks or a trailing `.0` (statistics packages write 5 as 5.0).
+Labels are compared without regard to case, surrounding blanks or a trailing `.0` (statistics packages write 5 as 5.0);
+`_` counts as a blank, as the names of a form's choices may hold none.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 
 def label(text: str) -> str:
     """A label as labels are compared."""
-    return _WHOLE_NUMBER.sub(r"\1", text.strip()).lower()
+    return _WHOLE_NUMBER.sub(r"\1", text.replace("_", " ").strip()).lower()
 
 
 def _labels(mapping: object) -> object:

@@ -7,6 +7,7 @@ latitude (degrees, WGS84); series, unless source option `series` names the one o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import BinaryIO
 
 import polars as pl
@@ -59,7 +60,17 @@ def _part(block: Block, options: CountOptions, context: Context, seen: dict[str,
     place = ("longitude", "latitude") if has_points else ("area",)
     needed = ("date", "count", *place, *(() if options.series else ("series",)))
     require_columns(frame, needed, advice="add it to the file, or name the file's own column in the source's options")
-    read = _read(frame, options, context)
+    return _settled(replace(block, frame=frame), options, context, seen)
+
+
+def read_points(block: Block, series: str, context: Context) -> Part:
+    """Rows of `counts` from a block with the columns id, date, longitude, latitude and count."""
+    return _settled(block, CountOptions(series=series), context, {})
+
+
+def _settled(block: Block, options: CountOptions, context: Context, seen: dict[str, int]) -> Part:
+    has_points = "longitude" in block.frame.columns and "area" not in block.frame.columns
+    read = _read(block.frame, options, context)
     placed = _placed_at_points(read, context) if has_points else with_area_of_text(read, "area", context.city)
     known = placed.with_columns(pseudonyms(_record_ids(placed, seen), "record", context).alias(SUBJECT))
     good, rejected = sift(known, [*_faults(context), _place_fault(has_points=has_points)], context)

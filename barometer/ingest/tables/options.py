@@ -34,14 +34,19 @@ class ColumnOptions(Options):
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def read_options(kind: type[AnyOptions], context: Context) -> AnyOptions:
     """The source's options as `kind`; raises `BadConfiguration` naming the source and every wrong option."""
-    given: dict[str, Any] = context.source.options
+    return checked_options(kind, context.source.options, context.source.id)
+
+
+def checked_options(kind: type[AnyModel], given: dict[str, Any], source: str) -> AnyModel:
+    """These options as `kind`; raises `BadConfiguration` naming the source and every wrong option."""
     try:
         return kind.model_validate(given)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         mistakes = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
-        raise BadConfiguration(f"source {context.source.id}: options: {mistakes}") from None
+        raise BadConfiguration(f"source {source}: options: {mistakes}") from None

@@ -1,4 +1,4 @@
-"""Practitioners' ratings (CSV or Parquet) -> `reports`.
+"""Practitioners' ratings (CSV, Parquet, or submissions to a form) -> `reports`.
 
 Columns (case and blanks in their names do not matter): rater, area (name or official code), date, rating, and, where
 the form has them, id, scale (as `1-5`; else source option `scale`), reason.
@@ -6,21 +6,33 @@ the form has them, id, scale (as `1-5`; else source option `scale`), reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import polars as pl
 from pydantic import Field
 
-from barometer.ingest.source import POSITION, Context, Part, incoming_schema
+from barometer.ingest.source import POSITION, Context, Line, Part, Rejected, Removal, incoming_schema
 from barometer.ingest.tables.areas import AREA, unknown_area, with_area_of_text
-from barometer.ingest.tables.cells import Block, read_blocks
+from barometer.ingest.tables.cells import LINE, Block, read_blocks
 from barometer.ingest.tables.columns import column, number, optional, pseudonyms, with_plain_names
 from barometer.ingest.tables.options import ColumnOptions, read_options
 from barometer.ingest.tables.sift import AUTHOR, SUBJECT, Fault, implausible, require_columns, sift
+from barometer.ingest.tables.submissions import (
+    EDITION,
+    GONE,
+    REPETITION,
+    Flavour,
+    SubmissionOptions,
+    own_options,
+    read_submissions,
+)
 from barometer.ingest.tables.times import ISO_FORMATS, parsed_time
 
 _NEEDED = ("rater", "area", "date", "rating")
+_OPTIONAL = ("scale", "reason")
+_KEY = "id"
 _SCALE = r"^\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|to|\.\.)\s*(-?\d+(?:\.\d+)?)\s*$"
 _AT, _RATING, _LOWEST, _HIGHEST = "_at", "_rating", "_lowest", "_highest"
 
@@ -42,6 +54,55 @@ class Reports:
             yield _part(block, options, context)
 
 
+class SubmittedReportOptions(ReportOptions, SubmissionOptions):
+    """As for files; `columns` names the form's questions."""
+
+
+@dataclass(frozen=True)
+class SubmittedReports:
+    """Parser of submissions to a form of one service. A report is known by the submission's own id."""
+
+    flavour: Flavour
+
+    def parse_lines(self, lines: Sequence[Line], context: Context) -> Part:
+        """As for files; a submission that was deleted or refused makes a removal."""
+        options = own_options(SubmittedReportOptions, context)
+        names = {_KEY: self.flavour.key, **{name: options.columns.get(name, name) for name in (*_NEEDED, *_OPTIONAL)}}
+        wanted = (*names.values(), REPETITION)
+        found = read_submissions(lines, wanted, self.flavour, options, context)
+        frame = _with_own_names(found.block.frame, names)
+        is_gone = pl.col(GONE).is_not_null()
+        good, rejected = sift(_derived(frame.filter(~is_gone), options, context), _faults(context), context)
+        removals, unknown = _gone(_derived(frame.filter(is_gone), options, context), context)
+        return Part(
+            read=found.read,
+            out_of_scope=found.out_of_scope,
+            rows={"reports": _reports(good, context)},
+            removals=[*found.removals, *removals],
+            rejected=[*found.block.rejected, *rejected, *unknown],
+        )
+
+
+def _with_own_names(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    """Our columns from the form's; the id of a repetition is that of its submission and its number."""
+    ours = frame.select(
+        LINE, EDITION, GONE, *(pl.col(theirs).alias(name) for name, theirs in names.items()), REPETITION
+    )
+    key = pl.concat_str(_KEY, REPETITION, separator="#")
+    return ours.with_columns(pl.coalesce(key, pl.col(_KEY)).alias(_KEY)).drop(REPETITION)
+
+
+def _gone(frame: pl.DataFrame, context: Context) -> tuple[list[Removal], list[Rejected]]:
+    """Removals of the reports that these submissions made; whatever else is wrong with them does not matter."""
+    faults = [
+        Fault("invalid_date", "date", pl.col(_AT).is_null(), _DATE_ADVICE),
+        implausible(_AT, context, field="date"),
+    ]
+    good, rejected = sift(frame, faults, context)
+    rows = good.select(SUBJECT, _AT, GONE, POSITION).iter_rows()
+    return [Removal("record", subject, at, reason, position) for subject, at, reason, position in rows], rejected
+
+
 def _part(block: Block, options: ReportOptions, context: Context) -> Part:
     frame = with_plain_names(block.frame, options.columns)
     needed = _NEEDED if options.scale else (*_NEEDED, "scale")
@@ -54,12 +115,17 @@ def _derived(frame: pl.DataFrame, options: ReportOptions, context: Context) -> p
     timezone = options.timezone or context.city.timezone
     scale = pl.coalesce(optional(frame, "scale"), pl.lit(options.scale, pl.String))
     read = frame.with_columns(
-        parsed_time(pl.col("date"), formats=options.date_formats, timezone=timezone).alias(_AT),
+        (parsed_time(pl.col("date"), formats=options.date_formats, timezone=timezone) + _edition(frame)).alias(_AT),
         number(pl.col("rating")).alias(_RATING),
         number(scale.str.extract(_SCALE, 1)).alias(_LOWEST),
         number(scale.str.extract(_SCALE, 2)).alias(_HIGHEST),
     )
     return _identified(with_area_of_text(read, "area", context.city), context)
+
+
+def _edition(frame: pl.DataFrame) -> pl.Expr:
+    """How much newer a later edition of a submission counts."""
+    return pl.duration(microseconds=pl.col(EDITION) if EDITION in frame.columns else 0)
 
 
 def _identified(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
@@ -78,7 +144,7 @@ def _faults(context: Context) -> list[Fault]:
         Fault("missing_field", "rater", pl.col("rater").is_null(), "no rater; write the practitioner's name or number"),
         Fault("missing_field", "area", pl.col("area").is_null(), "no area; write the neighbourhood's name or code"),
         unknown_area("area"),
-        Fault("invalid_date", "date", pl.col(_AT).is_null(), "no date that can be read; write it as 2026-03-02"),
+        Fault("invalid_date", "date", pl.col(_AT).is_null(), _DATE_ADVICE),
         implausible(_AT, context, field="date"),
         Fault("invalid_scale", "scale", ~(pl.col(_LOWEST) < pl.col(_HIGHEST)), _SCALE_ADVICE),
         Fault("invalid_scale", "scale", pl.col(_LOWEST).is_null(), _SCALE_ADVICE),
@@ -87,6 +153,7 @@ def _faults(context: Context) -> list[Fault]:
     ]
 
 
+_DATE_ADVICE = "no date that can be read; write it as 2026-03-02"
 _SCALE_ADVICE = "no scale that can be read; write it as 1-5, or state it in the source's options"
 
 

@@ -1,15 +1,19 @@
-"""Bluesky Jetstream events."""
+"""Bluesky: events of both forms of the stream, and hits of a search."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from barometer.ingest.posts.bluesky import PARSER
+from barometer.ingest.posts.bluesky import EVENTS, PARSER, SEARCH
 from barometer.ingest.posts.post import TABLE
 from tests.ingest.helpers import a_context, pseudonym
+from tests.ingest.posts.bluesky_records import AT, STREAM, a_commit, a_hit, a_sync, an_account, as_frame, did, uri
 from tests.ingest.posts.records import parsed, refusal_of, row_of
 
 DID = "did:plc:inventedinventedinvented"
@@ -149,3 +153,140 @@ class TestRefusals:
 
 def test_the_source_s_options_do_not_rename_the_platform() -> None:
     assert row_of(PARSER, commit(), a_context(platform="other"))["post"] == POST
+
+
+class TestTerms:
+    context = a_context(terms=["market"])
+
+    def test_a_post_that_names_none_is_out_of_scope(self) -> None:
+        part = parsed(
+            PARSER, commit(text="quite another place"), commit(text="ein anderer Ort, schön"), context=self.context
+        )
+        assert part.out_of_scope == 2
+
+    def test_a_post_that_names_one_is_kept(self) -> None:
+        assert row_of(PARSER, commit(), self.context)["post"] == POST
+
+    def test_tags_beside_the_text_count(self) -> None:
+        assert row_of(PARSER, commit(text="come along", tags=["market"]), self.context)["post"] == POST
+
+    def test_an_edit_that_takes_the_term_out_takes_back_what_was_there(self) -> None:
+        (removal,) = parsed(PARSER, commit("update", text="closed"), context=self.context).removals
+        assert (removal.kind, removal.subject, removal.reason) == ("post", POST, "edited")
+        assert removal.effective_at == EVENT_AT
+
+    def test_an_edit_that_brings_the_term_in_is_a_post(self) -> None:
+        assert row_of(PARSER, commit("update"), self.context)["version_at"] == EVENT_AT
+
+    def test_deletions_and_accounts_pass_whatever_is_wanted(self) -> None:
+        part = parsed(PARSER, commit("delete"), account(active=False, status="deleted"), context=self.context)
+        assert len(part.removals) == 2
+
+    def test_languages_limit_too(self) -> None:
+        context = a_context(languages=["en"])
+        assert parsed(PARSER, commit(langs=["de"]), commit(langs=["en"]), context=context).out_of_scope == 1
+
+    def test_a_broken_record_is_set_aside_not_passed_over(self) -> None:
+        broken = json.dumps(commit(text="quite another place")).encode()[:-9]
+        part = parsed(PARSER, broken, commit(text="the market"), commit(text=["market"]), context=self.context)
+        assert [one.rule for one in part.rejected] == ["invalid_json", "wrong_type"]
+
+
+class TestFrames:
+    """The newer stream says the same of the same events."""
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            a_commit(),
+            a_commit(operation="update", text="the market is closed", langs=["en"]),
+            a_commit(operation="delete"),
+            a_commit(collection="app.bsky.feed.like"),
+            a_commit(text="elsewhere"),
+            an_account(),
+            an_account(status="throttled"),
+            an_account(active=True, status=None),
+        ],
+    )
+    def test_as_events_do(self, told: dict[str, Any]) -> None:
+        context = a_context(terms=["market"])
+        old, new = parsed(PARSER, told, context=context), parsed(EVENTS, as_frame(told), context=context)
+        assert (old.out_of_scope, old.removals) == (new.out_of_scope, new.removals)
+        assert [rows.to_dicts() for rows in old.rows.values()] == [rows.to_dicts() for rows in new.rows.values()]
+
+    def test_a_sync_takes_back_what_came_before_it(self) -> None:
+        part = parsed(EVENTS, as_frame(a_sync(at=AT)), as_frame(a_commit(at=AT)))
+        (removal,) = part.removals
+        assert (removal.kind, removal.reason) == ("author", "deleted")
+        assert removal.effective_at < AT == part.rows[TABLE]["version_at"][0]
+
+    def test_identities_and_notices_are_out_of_scope(self) -> None:
+        identity = as_frame({**a_sync(), "kind": "identity", "identity": {"handle": "invented.example"}})
+        notice = {"$type": "message", "payload": {"$type": f"{STREAM}#info", "name": "OutdatedCursor"}}
+        assert parsed(EVENTS, identity, notice).out_of_scope == 2
+
+    @pytest.mark.parametrize(
+        ("record", "rule", "field"),
+        [
+            (as_frame(a_commit(operation="rename")), "unknown_operation", "commit.operation"),
+            (as_frame(a_commit(at=datetime(2199, 1, 1, tzinfo=UTC))), "implausible_date", "payload.time"),
+            ({"$type": "message"}, "missing_field", "payload"),
+        ],
+    )
+    def test_refusals_name_rule_and_field(self, record: Any, rule: str, field: str) -> None:
+        refusal = refusal_of(EVENTS, record)
+        assert (refusal.rule, refusal.field) == (rule, field)
+
+    def test_refusals_name_post_and_author_by_pseudonym(self) -> None:
+        refusal = refusal_of(EVENTS, as_frame(a_commit(text=None)))  # type: ignore[arg-type]
+        assert refusal.subject == pseudonym("post", f"bluesky:{uri('ada', '3k1')}")
+        assert refusal.author == pseudonym("author", f"bluesky:{did('ada')}")
+
+
+class TestHits:
+    def test_a_hit_is_the_post_that_the_stream_brings(self) -> None:
+        hit, event = row_of(SEARCH, a_hit()), row_of(PARSER, a_commit())
+        same = ("post", "author", "platform", "created_at", "text", "repost_of")
+        assert {name: hit[name] for name in same} == {name: event[name] for name in same}
+
+    def test_its_reach_is_reposts_and_likes(self) -> None:
+        assert row_of(SEARCH, a_hit())["reach"] == 5
+        assert row_of(SEARCH, a_hit(repostCount=None, likeCount=None))["reach"] == 0
+
+    def test_it_is_as_old_as_the_post_so_that_no_deletion_is_older(self) -> None:
+        row = row_of(SEARCH, a_hit(indexed_at=AT + timedelta(minutes=1)))
+        assert row["version_at"] == row["created_at"] == AT
+
+    def test_a_client_whose_clock_is_fast_cannot_date_it_after_it_was_indexed(self) -> None:
+        row = row_of(SEARCH, a_hit(at=AT + timedelta(hours=1), indexed_at=AT))
+        assert row["version_at"] == row["created_at"] == AT
+
+    @pytest.mark.parametrize(("labels", "kept"), [([], 1), ([{"val": "!no-unauthenticated"}], 0), ([{"val": "x"}], 1)])
+    def test_of_an_account_that_asks_not_to_be_shown_to_visitors_is_not_kept(self, labels: Any, kept: int) -> None:
+        assert parsed(SEARCH, a_hit(labels=labels)).out_of_scope == 1 - kept
+
+    def test_of_one_that_takes_the_wish_back_is_kept(self) -> None:
+        assert parsed(SEARCH, a_hit(labels=[{"val": "!no-unauthenticated", "neg": True}])).out_of_scope == 0
+
+    def test_in_another_language_is_not_kept(self) -> None:
+        part = parsed(SEARCH, a_hit(record={"langs": ["de"]}), context=a_context(languages=["en"]))
+        assert part.out_of_scope == 1
+
+    def test_need_not_name_the_terms_again_as_the_search_asked_for_them(self) -> None:
+        assert row_of(SEARCH, a_hit(), a_context(terms=["markets"]))["author"] == pseudonym(
+            "author", f"bluesky:{did('ada')}"
+        )
+
+    def test_that_is_no_post_of_its_author_is_refused(self) -> None:
+        refusal = refusal_of(SEARCH, a_hit(uri=uri("bo", "3k1")))
+        assert (refusal.rule, refusal.field) == ("wrong_type", "uri")
+
+
+EVENTS_OR_NOT = st.sampled_from([a_commit(), a_commit(operation="delete"), an_account(), a_hit(), as_frame(a_sync())])
+
+
+@given(record=EVENTS_OR_NOT, cut=st.integers(0, 400), junk=st.binary(max_size=8))
+def test_whatever_is_sent_ends_in_exactly_one_place(record: Any, cut: int, junk: bytes) -> None:
+    data = json.dumps(record).encode()[:cut] + junk
+    for parser in (PARSER, EVENTS, SEARCH):
+        parsed(parser, data or b"x", context=a_context(terms=["market"]))

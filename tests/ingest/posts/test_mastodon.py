@@ -177,3 +177,18 @@ class TestToText:
     @given(content=st.text(max_size=80))
     def test_never_fails(self, content: str) -> None:
         assert isinstance(to_text(content), str)
+
+
+class TestStreams:
+    def test_a_deletion_whose_status_was_just_seen_takes_it_back(self) -> None:
+        event = {"event": "delete", "id": "1", "uri": f"{HOME}/users/ada/statuses/1"}
+        (removal,) = parsed(PARSER, event).removals
+        assert removal.subject == pseudonym("post", f"mastodon:{HOME}/users/ada/statuses/1")
+        assert (removal.reason, removal.effective_at) == ("deleted", a_context().horizon)
+
+    def test_any_other_is_of_a_number_on_the_server(self) -> None:
+        (removal,) = parsed(PARSER, {"event": "delete", "server": "town.example", "id": "1"}).removals
+        assert removal.subject == pseudonym("post", "mastodon:local:town.example/1")
+
+    def test_without_a_number_it_is_set_aside(self) -> None:
+        assert refusal_of(PARSER, {"event": "delete", "id": 1}).rule == "wrong_type"

@@ -136,3 +136,11 @@ def test_every_row_ends_in_exactly_one_place_and_records_are_told_apart(rows: li
     whole = parse(CountsTable(), text.getvalue(), a_context("counts"))
     assert len(set(records(whole))) == len(records(whole))
     assert (whole.rows["counts"]["count"] >= 0).all()
+
+
+def test_a_footfall_counters_own_names_and_dates_are_mapped() -> None:
+    content = lines("Site,Timestamp,Total pedestrians,Weather", "Northgate,02/05/2026 13:00,418,dry")
+    names = {"date": "Timestamp", "count": "Total pedestrians", "area": "Site"}
+    context = a_context("counts", series="footfall", columns=names, date_formats=["%d/%m/%Y %H:%M"])
+    row = parse(CountsTable(), content, context).first("counts")
+    assert (row["series"], row["area"], row["counted_on"], row["count"]) == ("footfall", "T1", date(2026, 5, 2), 418.0)

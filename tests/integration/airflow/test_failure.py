@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +20,22 @@ from tests.integration.airflow.conftest import NIGHT_SECONDS, releases
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
+def with_a_source_that_fails(configs: Path, folder: Path) -> Path:
+    """The project's configs, in which the sample city has one more source: of a service that nobody knows."""
+    entry = "  - {id: mistaken, signal: posts, kind: live, service: nobody, format: jsonl, is_synthetic: true}\n"
+    shutil.copytree(configs, folder / "configs")
+    city = folder / "configs" / "cities" / CITY / "city.yaml"
+    city.write_text(f"{city.read_text('utf-8').rstrip()}\n{entry}", "utf-8")
+    return folder / "configs"
+
+
 @pytest.fixture(scope="module")
 def without_models(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """Airflow whose models' folder is empty, as after a bad installation."""
+    """Airflow whose models' folder is empty, as after a bad installation, and with a source that cannot be read."""
     empty: Path = tmp_path_factory.mktemp("models")
-    home = AirflowHome(settings.model_copy(update={"models": empty}), free_port(), cities=(CITY,), is_scheduled=False)
+    configs = with_a_source_that_fails(settings.configs, tmp_path_factory.mktemp("configs"))
+    broken = settings.model_copy(update={"models": empty, "configs": configs})
+    home = AirflowHome(broken, free_port(), cities=(CITY,), is_scheduled=False)
     with airflow(home) as running:
         yield running
 
@@ -38,6 +50,12 @@ def failed(without_models: Airflow) -> Run:
 
 def tasks_of(started: Airflow, run: Run, task_id: str) -> list[TaskState]:
     return [task for task in started.admin.tasks(run.dag_id, run.run_id) if task.task_id == task_id]
+
+
+def test_a_source_that_fails_is_left_out_and_the_night_goes_on(without_models: Airflow, failed: Run) -> None:
+    assert [task.state for task in tasks_of(without_models, failed, "ingest_nobody")] == ["skipped"]
+    assert {task.state for task in tasks_of(without_models, failed, "ingest")} == {"success"}
+    assert [task.state for task in tasks_of(without_models, failed, "check_prepare")] == ["success"]
 
 
 def test_what_somebody_must_mend_is_not_tried_again(without_models: Airflow, failed: Run) -> None:

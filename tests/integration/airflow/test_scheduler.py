@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -91,6 +92,19 @@ def test_the_run_left_its_report(settings: Settings, published: Run) -> None:
     assert published.dag_id
     report = settings.runs / CITY / f"{CITY}-{HISTORY}" / "report.md"
     assert "All is well" in report.read_text("utf-8")
+
+
+def test_retention_leaves_a_certificate_that_nothing_taken_back_is_held(
+    started: Airflow, settings: Settings, published: Run
+) -> None:
+    assert published.dag_id
+    day = datetime.combine(HISTORY, datetime.min.time(), UTC)
+    started.admin.unpause("retention")
+    run = Run("retention", started.admin.trigger("retention", "kept", (day, day + timedelta(days=1))))
+    assert finish(started, run) == "success"
+    stated = json.loads((settings.runs / CITY / "certificates" / f"{LAST}.json").read_text("utf-8"))
+    assert stated["is_clean"]
+    assert stated["search"]["files"] > 20
 
 
 def test_a_no_publishes_nothing(started: Airflow, settings: Settings, published: Run) -> None:

@@ -77,8 +77,7 @@ def explained(view: View, parts: tuple[float, ...], *, is_within_noise: bool) ->
     common |= {"since": "2026-05-08-1", "since_start": start, "since_end": end, "change": sum(parts), "noise": 0.1}
     common |= {"is_within_noise": is_within_noise, "words": "", "synthetic": True}
     rows = [common | {"factor": f, "part": p} for f, p in zip(EXPLAINED_BY, parts, strict=True)]
-    content = replace(view.site.content)
-    object.__setattr__(content, "explanations", pl.DataFrame(rows, schema=TABLES["explanations"].schema))
+    content = replace(view.site.content, explanations=pl.DataFrame(rows, schema=TABLES["explanations"].schema))
     return View(Site(content, view.site.night, view.site.folder), view.language, view.languages), clear
 
 

@@ -1,0 +1,1 @@
+"""Why an estimate differs from that of the release before: everything estimated again with one factor swapped."""

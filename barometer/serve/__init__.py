@@ -1,0 +1,1 @@
+"""What was published, live: a read-only API and the pages."""
