@@ -64,7 +64,7 @@ def interval(value: float, lower: float, upper: float, *, city: float | None, en
 
 def bar(share: float, name: str = "") -> Markup:
     """A share (0-1) as a bar."""
-    width = max(min(share, 1.0), 0.0) * BAR_WIDTH
+    width = abs(max(min(share, 1.0), 0.0)) * BAR_WIDTH
     filled = f'<rect width="{width:.1f}" height="{BAR_HEIGHT}"/>'
     return _svg(f"bar {name}".strip(), BAR_WIDTH, BAR_HEIGHT, [filled], fit="none")
 
