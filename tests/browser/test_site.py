@@ -89,16 +89,17 @@ def on_comparison(driver: WebDriver, release: Path) -> WebDriver:
 def test_a_page_opens_silently_fits_and_asks_nothing_of_any_network(
     driver: WebDriver, release: Path, axe: str, kind: str, width: int
 ) -> None:
+    console(driver)
+    open_page(driver, release / kind, width=width)
+    assert console(driver) == []
+    asked = {address.partition("#")[0] for address in requests(driver) if not address.startswith("data:")}
+    assert all(address.startswith(release.resolve().as_uri()) for address in asked)
+    scroll, inner = driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert scroll <= inner
+    driver.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    driver.execute_script(axe)
     for is_dark in (False, True):
-        console(driver)
-        open_page(driver, release / kind, width=width, is_dark=is_dark)
-        assert console(driver) == []
-        asked = {address.partition("#")[0] for address in requests(driver) if not address.startswith("data:")}
-        assert all(address.startswith(release.resolve().as_uri()) for address in asked)
-        scroll, inner = driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-        assert scroll <= inner
-        driver.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        driver.execute_script(axe)
+        emulate(driver, is_dark=is_dark)
         assert driver.execute_async_script(AXE) == []
 
 
