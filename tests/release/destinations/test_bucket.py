@@ -108,7 +108,8 @@ def test_broken_off_at_any_object_no_reader_is_led_to_half_of_it(
 
 
 def test_another_release_of_that_name_is_never_overwritten(parcel: Parcel, released: Path, tmp_path: Path) -> None:
-    (tmp_path / "b" / "sample" / parcel.name).mkdir(parents=True)
+    for name in parcel.files:  # a folder of the disk needs its folders, which a bucket has not
+        (tmp_path / "b" / "sample" / parcel.name / name).parent.mkdir(parents=True, exist_ok=True)
     put(parcel, LocalFileSystem(), str(tmp_path / "b"), "store")
     with pytest.raises(ReleaseRefused, match="another release 2026-05-09-1"):
         put(variant(released, tmp_path / "other"), LocalFileSystem(), str(tmp_path / "b"), "store")
