@@ -28,6 +28,8 @@ from barometer.release.rumour_effects import rumour_effects
 from barometer.release.rumours import published_rumours
 from barometer.tables import TABLES
 
+# Trust is compared around so many rumours, those most people carry: the more are tested, the less can be told of any.
+MOST_RUMOURS_COMPARED = 20
 # Rows beside the estimates that speak of one value: its withholding takes them along.
 _OF_ONE_SERIES = ("indicator", "geography", "area")
 _OF_ONE_VALUE = ("indicator", "geography", "area", "period_start", "period_end")
@@ -167,8 +169,9 @@ def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:
 def _effects(night: Night, shown: pl.DataFrame, indicators: Indicators, minimum: int) -> pl.DataFrame:
     """Trust before and after each rumour that is shown, from published figures alone."""
     rumours = _rows(night, "rumours").filter(pl.col("voices") >= minimum, pl.col("terms").list.len() > 0)
+    most_carried = rumours.sort("voices", "rumour", descending=[True, False]).head(MOST_RUMOURS_COMPARED)
     surveyed = [i.id for i in indicators.of_signal("answers") if not i.withheld]
-    return rumour_effects(rumours, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary)
+    return rumour_effects(most_carried, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary)
 
 
 def _rows(night: Night, table: str) -> pl.DataFrame:

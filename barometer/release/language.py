@@ -38,7 +38,7 @@ def N_(message: str) -> str:  # noqa: N802 (the name gettext's tools look for)
 
 @dataclass(frozen=True)
 class Language:
-    """Says things in one language. Messages have named placeholders, `%(name)s`, and double every other per cent sign."""
+    """Says things in one language. Messages have placeholders, `%(name)s`, and double every other per cent sign."""
 
     code: str
     catalogue: gettext.NullTranslations = field(default_factory=gettext.NullTranslations, compare=False)

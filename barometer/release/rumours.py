@@ -1,7 +1,7 @@
 """Rumours as they may be published: no text, no voices to count back from, no place with too few of them.
 
-What answers a rumour comes from the city's evidence library: what a person linked to it, else a claim that shares most of
-its words, which is said to be unconfirmed.
+What answers a rumour comes from the city's evidence library: what a person linked to it, else a claim that clearly
+shares its words, which is said to be unconfirmed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
     heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
     placed = heard.join(_places(night, minimum), on="rumour", how="left", maintain_order="left")
     library = evidence_library(night.city.folder)
-    floor = lambda count: (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)  # noqa: E731
     ordered = placed.sort("voices", "rumour", descending=[True, False])
     return ordered.select(
         "rumour",
@@ -46,14 +45,19 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
         "status",
         "status_by",
         pl.col("first_seen", "last_seen").dt.date(),
-        voices=floor(pl.col("voices")),
-        week_voices=floor(pl.col("spread_rate") * _DAYS_A_WEEK + 0.5),
+        voices=_floored(pl.col("voices")),
+        week_voices=_floored(pl.col("spread_rate") * _DAYS_A_WEEK + 0.5),
         share_corrected=pl.col("share_corrected").round(1),
         is_contradicted=pl.col("corrections") > 0,
         areas=pl.col("areas_right").fill_null(pl.lit([], dtype=pl.List(pl.String))),
         evidence="evidence",
         suggested=pl.Series([suggested(row, library) for row in ordered["terms"].to_list()], dtype=pl.List(pl.String)),
     )
+
+
+def _floored(count: pl.Expr) -> pl.Expr:
+    """Down to a multiple of the rounding base, so that nobody can be counted back."""
+    return (count // ROUNDING_BASE * ROUNDING_BASE).cast(pl.Int64)
 
 
 def _places(night: Night, minimum: int) -> pl.DataFrame:
@@ -70,7 +74,7 @@ def suggested(terms: Iterable[str], library: list[dict[str, str]]) -> list[str]:
 
 
 def answers(rumour: dict[str, Any], library: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """What answers one row of `published_rumours`: rows of the library with `is_confirmed`, where a person linked any."""
+    """What answers a row of `published_rumours`: rows of the library with `is_confirmed`, where a person linked any."""
     linked = set(rumour["evidence"])
     ids = linked or set(rumour["suggested"])
     return [entry | {"is_confirmed": bool(linked)} for entry in library if entry["id"] in ids]

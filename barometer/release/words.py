@@ -1,4 +1,4 @@
-"""Numbers in plain words, in the language of a page: values, periods, reasons. The script writes numbers the same way."""
+"""Numbers in plain words, in the language of a page: values, periods, reasons. Scripts write numbers alike."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def value_in_words(value: float, indicator: Indicator, language: Language = ENGL
 
 def interval_in_words(lower: float, upper: float, indicator: Indicator, language: Language = ENGLISH) -> str:
     """58% to 66%."""
-    ends = (value_in_words(end, indicator, language) for end in (lower, upper))
-    return between(*ends, language)
+    start, end = (value_in_words(each, indicator, language) for each in (lower, upper))
+    return between(start, end, language)
 
 
 def between(start: str, end: str, language: Language = ENGLISH) -> str:

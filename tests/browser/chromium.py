@@ -16,7 +16,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM = shutil.which("chromium")
 CHROMEDRIVER = shutil.which("chromedriver")
-READY = "return document.documentElement.dataset.ready === 'yes'"
+# A page whose script draws says when it has drawn; the others are ready when they are loaded.
+READY = """
+const draws = ["map", "compare", "charts"].some((name) => document.querySelector(`script[src$='assets/${name}.js']`));
+return document.readyState === "complete" && (!draws || document.documentElement.dataset.ready === "yes");
+"""
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -47,14 +51,22 @@ def chromium(profile: Path) -> Iterator[WebDriver]:
         driver.quit()
 
 
-def open_page(driver: WebDriver, page: Path, *, width: int, height: int = 900) -> None:
-    """Open `page` from disk at a width in CSS pixels and wait until its charts are drawn."""
+def open_page(driver: WebDriver, page: Path, *, width: int, height: int = 900, is_dark: bool = False) -> None:
+    """Open `page` from disk at a width in CSS pixels, light or dark, and wait until its charts are drawn."""
     driver.get("about:blank")
     requests(driver)
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    emulate(driver, is_dark=is_dark)
     driver.get(page.resolve().as_uri())
     WebDriverWait(driver, 30).until(lambda d: d.execute_script(READY))
+
+
+def emulate(driver: WebDriver, *, media: str = "", is_dark: bool = False) -> None:
+    """Let the page be seen as on a screen or in print, light or dark."""
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+    still = {"name": "prefers-reduced-motion", "value": "reduce"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [scheme, still]})
 
 
 def requests(driver: WebDriver) -> list[str]:
@@ -64,8 +76,9 @@ def requests(driver: WebDriver) -> list[str]:
 
 
 def console(driver: WebDriver) -> list[str]:
-    """Every line of the console since it was last asked for."""
-    return [entry["message"] for entry in driver.get_log("browser")]
+    """Every line of the console since it was last asked for, but Vega-Lite's advice on how to write a chart."""
+    lines = [entry["message"] for entry in driver.get_log("browser")]
+    return [line for line in lines if not ("/vega.js" in line and '"WARN"' in line)]
 
 
 def screenshot(driver: WebDriver, path: Path, *, whole: bool = True) -> Path:

@@ -1,8 +1,9 @@
-"""A released page of the sample city, and a browser to read it with."""
+"""One release of the sample city and one browser, for all tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,10 @@ from tests.release.sample_night import sample_night
 
 
 @pytest.fixture(scope="session")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`index.html` of a release."""
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a release."""
     night = sample_night(tmp_path_factory.mktemp("browser"))
-    release = publish(night, draft_release(night), approved_by="sample run", is_stand_in=True, approved_at=APPROVED_AT)
-    return release / "index.html"
+    return publish(night, draft_release(night), approved_by="sample run", is_stand_in=True, approved_at=APPROVED_AT)
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +30,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
         pytest.skip("no chromium and chromedriver here: install Debian's chromium-driver to run the browser tests")
     with chromium(tmp_path_factory.mktemp("profile")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The axe-core script, from the installed package."""
+    found = find_spec("selenium_axe_python")
+    assert found is not None
+    assert found.origin is not None
+    return (Path(found.origin).parent / "axe-core" / "axe.min.js").read_text("utf-8")

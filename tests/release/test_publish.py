@@ -76,9 +76,8 @@ def test_a_name_is_shown_as_text(night: Night) -> None:
 
 def test_only_pages_and_manifest_differ_from_the_draft(drafted: Path, released: Path) -> None:
     before, after = file_hashes(drafted), file_hashes(released)
-    assert {name for name in before if before[name] != after[name]} == {
-        name for name in before if name.endswith(".html")
-    }
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {name for name in before if name.endswith(".html")}
     assert set(after) - set(before) == {"SHA256SUMS"}
     assert set(before) <= set(after)
 

@@ -46,7 +46,7 @@ def _notice(approval: Approval | None, language: Language) -> str:
 
 
 def approve_pages(folder: Path, approval: Approval) -> None:
-    """Write the approval into every page below `folder`. Raises `ReleaseRefused` naming a page without a place for it."""
+    """Write the approval into every page below `folder`. Raises `ReleaseRefused` naming a page that has no place."""
     for path in sorted(folder.rglob("*.html")):
         name = path.relative_to(folder).as_posix()
         path.write_text(with_approval(path.read_text("utf-8"), approval, name=name), "utf-8")

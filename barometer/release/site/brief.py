@@ -1,13 +1,14 @@
-"""`brief.pdf`: the release on two pages of A4 for councillors, set by Typst from the same figures. Same content, same bytes."""
+"""`brief.pdf`: the release on two pages of A4 for councillors, set by Typst from the same figures."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typst
 
+from barometer.release.language import N_
 from barometer.release.site.drawings import hatch
 from barometer.release.site.figures import Series, default_indicator
 from barometer.release.site.map_page import legend
@@ -19,11 +20,53 @@ from barometer.release.words import unit_in_words
 
 TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
 # Tagged, with a title, a language and words for every picture.
-STANDARD = "ua-1"
+STANDARD: Final = "ua-1"
 MOST_SENTENCES = 4
 MOST_RUMOURS = 4
 MOST_ALERTS = 2
 MOST_FIGURES = 14
+LABELS = {
+    "kicker": N_("Social Trust Barometer"),
+    "title": N_("Social trust in %(city)s: brief for councillors"),
+    "synthetic": N_("SYNTHETIC DATA"),
+    "synthetic_words": N_(
+        "Every figure on this page comes from a simulation made for demonstration. None of it says anything about real "
+        "people or real places."
+    ),
+    "approval": N_("Who approved this release, and when, stands on its pages (index.html)."),
+    "unheard": N_("Who is not heard"),
+    "stand": N_("Where the whole city stands"),
+    "figure": N_("Figure"),
+    "value": N_("Value"),
+    "interval": N_("95%% interval"),
+    "change": N_("Change"),
+    "movers": N_("What changed most, and can we believe it?"),
+    "believe": N_("Can we believe it?"),
+    "first": N_("What to do first"),
+    "alerts": N_("Worth a look first"),
+    "rumours": N_("Which claims are going round"),
+    "no_rumours": N_("No claim is going round that enough people carry to be shown."),
+    "nothing_changed": N_("There is no earlier period to compare with yet."),
+    "figures": N_("More figures for the whole city"),
+    "sure": N_("How sure are we"),
+    "icc": N_("Beside trust: the Intercultural Cities Index"),
+    "from": N_("Where these figures come from"),
+    "from_words": N_(
+        "Survey answers are the measure, weighted to the make-up of the adult population. Where too few answered, a "
+        "statistical model lends a neighbourhood strength from how like places answered. Public posts are read by a "
+        "language model that makes mistakes: read them for movement, not for level. Practitioners’ reports, "
+        "observations and counts stand beside them. Figures behind which there are fewer than %(minimum)s people are "
+        "withheld."
+    ),
+    "limits": N_("What these figures cannot tell"),
+    "limits_words": N_(
+        "They show what changed, not why. They speak of areas: nobody is scored, and nothing here may be used about a "
+        "single person. A missing figure is not zero."
+    ),
+    "map_alt": N_("Map of the city’s neighbourhoods, coloured by this figure; the pages list every one."),
+    "licence": N_("Figures: Creative Commons Attribution 4.0 International (CC BY 4.0)."),
+    "of": N_("page %(page)s of %(pages)s"),
+}
 
 
 def render(view: View) -> bytes:
@@ -83,51 +126,9 @@ def brief(view: View) -> dict[str, Any]:
 
 def labels(view: View) -> dict[str, str]:
     """The brief's own words."""
-    say = view.language.say
-    return {
-        "kicker": say("Social Trust Barometer"),
-        "title": say("Social trust in %(city)s: brief for councillors", city=view.site.night.city.name),
-        "synthetic": say("SYNTHETIC DATA"),
-        "synthetic_words": say(
-            "Every figure on this page comes from a simulation made for demonstration. None of it says anything about real"
-            " people or real places."
-        ),
-        "approval": say("Who approved this release, and when, stands on its pages (index.html)."),
-        "unheard": say("Who is not heard"),
-        "stand": say("Where the whole city stands"),
-        "figure": say("Figure"),
-        "value": say("Value"),
-        "interval": say("95%% interval"),
-        "change": say("Change"),
-        "movers": say("What changed most, and can we believe it?"),
-        "believe": say("Can we believe it?"),
-        "first": say("What to do first"),
-        "alerts": say("Worth a look first"),
-        "rumours": say("Which claims are going round"),
-        "no_rumours": say("No claim is going round that enough people carry to be shown."),
-        "nothing_changed": say("There is no earlier period to compare with yet."),
-        "figures": say("More figures for the whole city"),
-        "sure": say("How sure are we"),
-        "icc": say("Beside trust: the Intercultural Cities Index"),
-        "from": say("Where these figures come from"),
-        "from_words": say(
-            "Survey answers are the measure, weighted to the make-up of the adult population. Where too few answered, a "
-            "statistical model lends a neighbourhood strength from how like places answered. Public posts are read by a "
-            "language model that makes mistakes: read them for movement, not for level. Practitioners’ reports, "
-            "observations and counts stand beside them. Figures behind which there are fewer than %(minimum)s people are "
-            "withheld.",
-            minimum=view.site.minimum_persons,
-        ),
-        "limits": say("What these figures cannot tell"),
-        "limits_words": say(
-            "They show what changed, not why. They speak of areas: nobody is scored, and nothing here may be used about a "
-            "single person. A missing figure is not zero."
-        ),
-        "map_alt": say("Map of the city’s neighbourhoods, coloured by this figure; the pages list every one."),
-        "no_figure": say("no figure"),
-        "licence": say("Figures: Creative Commons Attribution 4.0 International (CC BY 4.0)."),
-        "of": say("page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
-    }
+    city, minimum = view.site.night.city.name, view.site.minimum_persons
+    values = {"city": city, "minimum": minimum, "page": "{page}", "pages": "{pages}"}
+    return {name: view.language.say(text, **values) for name, text in LABELS.items()}
 
 
 def _rumour(row: dict[str, Any], view: View) -> list[str]:

@@ -15,6 +15,8 @@ TITLES = {
     "estimates.parquet": N_("The same, as Parquet"),
     "estimates.geojson": N_("Newest figures with boundaries, for maps (GeoJSON)"),
     "estimates.gpkg": N_("Newest figures with boundaries, for maps (GeoPackage)"),
+    "indicators.csv": N_("What is measured: words, units, scales (CSV)"),
+    "revisions.csv": N_("Numbers published otherwise before (CSV)"),
     "coverage.csv": N_("Who is heard (CSV)"),
     "alerts.csv": N_("Changes beyond chance, and what to do first (CSV)"),
     "audits.csv": N_("How shares of voices were corrected, or why not (CSV)"),
@@ -26,7 +28,8 @@ TITLES = {
     "icc_index.csv": N_("Intercultural Cities Index (CSV)"),
     "icc_index.json": N_("Intercultural Cities Index (JSON)"),
     "datapackage.json": N_("What every column means (Data Package)"),
-    "dcat.jsonld": N_("Catalogue entry (DCAT-AP, JSON-LD)"),
+    "csvw.json": N_("What every column means (CSV on the Web)"),
+    "catalogue.jsonld": N_("Catalogue entry (DCAT-AP, JSON-LD)"),
     "manifest.json": N_("Fingerprint of every file, versions, who approved"),
 }
 COLUMNS = {

@@ -1,6 +1,7 @@
-"""Small drawings as SVG, so that most pages need no script: history, interval, bar, map. Colours come from the style sheet.
+"""Small drawings as SVG, so that most pages need no script: history, interval, bar, map.
 
-Every drawing repeats figures that stand beside it as text, so it is hidden from screen readers unless it says otherwise.
+Colours come from the style sheet. Every drawing repeats figures that stand beside it as text, so it is hidden from
+screen readers.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -62,7 +64,7 @@ def interval(value: float, lower: float, upper: float, *, city: float | None, en
 
 def bar(share: float, name: str = "") -> Markup:
     """A share (0-1) as a bar."""
-    width = max(min(share, 1.0), 0.0) * BAR_WIDTH
+    width = abs(max(min(share, 1.0), 0.0)) * BAR_WIDTH
     filled = f'<rect width="{width:.1f}" height="{BAR_HEIGHT}"/>'
     return _svg(f"bar {name}".strip(), BAR_WIDTH, BAR_HEIGHT, [filled], fit="none")
 
@@ -120,7 +122,7 @@ def _ring_path(ring: Sequence[tuple[int, int]]) -> str:
     """Relative steps: shorter than places."""
     start_x, start_y = ring[0]
     steps = [f"M{start_x} {-start_y}l"]
-    for (x0, y0), (x1, y1) in zip(ring, ring[1:-1], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(ring[:-1]):
         steps.append(f"{x1 - x0} {y0 - y1} ")
     return "".join(steps).rstrip() + "z"
 

@@ -196,13 +196,13 @@ def _beside_trust(beside: pl.DataFrame, view: View) -> list[dict[str, Any]]:
 
 
 def _lined_up(row: dict[str, Any], series: Series, view: View) -> dict[str, str]:
-    figure = series.at(view.site.night.city.id)
+    figure, unit = series.at(view.site.night.city.id), unit_in_words(series.indicator, view.language)
     return {
         "index": _name({"index": row["index"], "sub_index": None}, view),
         "score": view.language.number(row["score"]),
         "because": view.language.configured_text(row["because"]),
         "title": view.title(series.indicator),
-        "value": f"{view.value(figure.value, series.indicator)} {unit_in_words(series.indicator, view.language)}".strip(),
+        "value": f"{view.value(figure.value, series.indicator)} {unit}".strip(),
         "interval": view.interval(figure, series.indicator),
     }
 
@@ -214,21 +214,26 @@ def _script_data(scores: pl.DataFrame, others: pl.DataFrame, beside: pl.DataFram
     steps = progress(scores).filter(pl.col("sub_index").is_null())
     if steps["year"].n_unique() > 1:
         charts["progress"] = progress_chart()
-    place = {index: at for at, index in enumerate(INDICES)}
-    named = lambda row: {"title": _name(row, view), "place": place[row["index"]]}  # noqa: E731
     whole = beside.filter(pl.col("sub_index").is_null())
     return conventions(view.language) | {
         "charts": charts,
         "achievement": [
-            named(row)
+            _named(row, view)
             | {k: row[k] for k in ("score", "lower_quartile", "median", "upper_quartile")}
             | {"shown": row["score"]}
             for row in whole.iter_rows(named=True)
         ],
-        "progress": [named(row) | {"year": row["year"], "score": row["score"]} for row in steps.iter_rows(named=True)],
-        "comparison": [named(row) | _point(row, view) for row in _points(scores, others).iter_rows(named=True)],
+        "progress": [
+            _named(row, view) | {"year": row["year"], "score": row["score"]} for row in steps.iter_rows(named=True)
+        ],
+        "comparison": [_named(row, view) | _point(row, view) for row in _points(scores, others).iter_rows(named=True)],
         "say": {"cities": view.language.catalogue.gettext(N_("Compared with %(number)s other cities."))},
     }
+
+
+def _named(row: dict[str, Any], view: View) -> dict[str, Any]:
+    """Title of an index and its place among the twelve."""
+    return {"title": _name(row, view), "place": list(INDICES).index(row["index"])}
 
 
 def _points(scores: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""`map.html`: one figure over all neighbourhoods, as a map to walk through with a mouse or arrow keys, and as a table."""
+"""`map.html`: one figure over all neighbourhoods, as a map for mouse and arrow keys, and as a table."""
 
 from __future__ import annotations
 

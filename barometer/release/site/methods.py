@@ -1,4 +1,4 @@
-"""`methods.html`: what every figure is and how it is made, what signals add, the models' cards, and what they cannot tell."""
+"""`methods.html`: what every figure is, how it is made and what it cannot tell; signals; the models' cards."""
 
 from __future__ import annotations
 

@@ -78,10 +78,7 @@ def explained_by_method(row: dict[str, Any], view: View) -> bool:
 
 def explanations_of(view: View, indicator: str, area: str) -> list[dict[str, Any]]:
     """Parts of a change since the last release, the largest first; none where there are no explanations."""
-    table: pl.DataFrame | None = getattr(view.site.content, "explanations", None)
-    if table is None or table.is_empty():
-        return []
-    rows = table.filter(pl.col("indicator") == indicator, pl.col("area") == area)
+    rows = view.site.content.explanations.filter(pl.col("indicator") == indicator, pl.col("area") == area)
     newest = rows.filter(pl.col("period_end") == pl.col("period_end").max())
     return newest.sort(pl.col("part").abs(), "factor", descending=[True, False]).to_dicts()
 

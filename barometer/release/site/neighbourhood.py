@@ -180,7 +180,7 @@ def signed(change: float, series: Series, view: View) -> str:
 
 
 def voices(view: View) -> list[tuple[str, dict[str, Any]]]:
-    """Per signal: its title, and voices of the newest period with any, by area and in the whole city (none: withheld)."""
+    """Per signal: its title, and voices of the newest period with any, by area and in the whole city."""
     city = view.site.night.city
     coverage = view.site.content.coverage.filter(
         pl.col("group") == EVERYONE, pl.col("geography").is_in([city.primary, "city"])

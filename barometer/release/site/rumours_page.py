@@ -73,7 +73,7 @@ def effects(view: View) -> list[dict[str, Any]]:
 
 def _effect(row: dict[str, Any], labels: dict[str, str], view: View) -> dict[str, Any]:
     series = view.site.series[row["indicator"]]
-    ends = (signed(row[name], series, view) for name in ("lower", "upper"))
+    lower, upper = (signed(row[name], series, view) for name in ("lower", "upper"))
     return {
         "label": labels.get(row["rumour"], row["rumour"]),
         "title": view.title(series.indicator),
@@ -81,6 +81,6 @@ def _effect(row: dict[str, Any], labels: dict[str, str], view: View) -> dict[str
         "change": signed(row["change"], series, view),
         "elsewhere": signed(row["change_elsewhere"], series, view),
         "difference": signed(row["difference"], series, view),
-        "interval": words.between(*ends, view.language),
+        "interval": words.between(lower, upper, view.language),
         "is_beyond_chance": row["is_beyond_chance"],
     }

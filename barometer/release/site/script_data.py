@@ -1,4 +1,4 @@
-"""What scripts are given: figures once for all languages (`assets/figures.js`), and words in each page's own language."""
+"""What scripts are given: figures once for all languages (`assets/figures.js`), and words in each page's own."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ SENTENCES = {
 def figures_script(site: Site) -> str:
     """`assets/figures.js`: sets `window.barometerFigures`.
 
-    Per indicator: isShare, isOfPeople, edges, colours, latest, periods (first and last day), days (the middle), rows: area
-    -> a list a period of [value, lower, upper, n, method, effective n, standard error], or [reason, n] where there is no
+    Per indicator: isShare, isOfPeople, edges, colours, latest, periods (first and last day), days (their middle), rows:
+    area -> a list a period of [value, lower, upper, n, method, effective n, standard error], or [reason, n] where there is no
     value, or nothing. Methods and reasons are places in the lists of those names.
     """
     night = site.night.night

@@ -37,7 +37,7 @@ def test_the_same_content_gives_the_same_bytes(view: View, released: Path) -> No
 def test_it_says_what_the_overview_says(view: View) -> None:
     said = brief(view)
     assert said["unheard"]
-    assert [row[0] for row in said["headlines"]][0] == "A lost wallet would come back from a neighbour"
+    assert said["headlines"][0][0] == "A lost wallet would come back from a neighbour"
     assert said["headlines"][0][1:3] == ["66% (about 7 in 10)", "64% to 68%"]
     assert len(said["movers"]) == 3
     assert [row[0] for row in said["rumours"]] == [", ".join(row["terms"]) for row in alive_rumours(view)]
