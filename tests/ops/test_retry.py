@@ -49,7 +49,7 @@ def test_what_only_somebody_can_cure_is_not(error: BaseException) -> None:
 def test_every_error_meant_for_a_person_waits_for_that_person() -> None:
     family = errors.BarometerError.__subclasses__()
     assert family
-    assert not any(is_curable(kind("…")) for kind in family)
+    assert not any(is_curable(kind.__new__(kind)) for kind in family)
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def figures_script(site: Site) -> str:
     """`assets/figures.js`: sets `window.barometerFigures`.
 
     Per indicator: isShare, isOfPeople, edges, colours, latest, periods (first and last day), days (their middle), rows:
-    area -> a list a period of [value, lower, upper, n, method, effective n, standard error], or [reason, n] where there is no
-    value, or nothing. Methods and reasons are places in the lists of those names.
+    area -> a list a period of [value, lower, upper, n, method, effective n, standard error], or [reason, n] where there
+    is no value, or nothing. Methods and reasons are places in the lists of those names.
     """
     night = site.night.night
     data = {
