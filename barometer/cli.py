@@ -229,9 +229,11 @@ def check(
 @app.command()
 def draft(city: CityOption, night: NightOption) -> None:
     """Write the draft release, for a person to look at."""
+    from barometer.ops.records import records_beside
     from barometer.release.draft import draft_release
 
-    typer.echo(draft_release(_night(city, night)))
+    context = _night(city, night)
+    typer.echo(draft_release(context, beside=records_beside(context)))
 
 
 @app.command()
@@ -241,11 +243,12 @@ def publish(
     approved_by: Annotated[str, typer.Option(help="name of the person who approves")],
 ) -> None:
     """Publish the night's draft, approved by a person."""
+    from barometer.ops.records import records_beside
     from barometer.release.draft import draft_release
     from barometer.release.publish import publish as step
 
     context = _night(city, night)
-    drafted = draft_release(context)
+    drafted = draft_release(context, beside=records_beside(context))
     released = step(context, drafted, approved_by=approved_by, is_stand_in=False, approved_at=datetime.now(UTC))
     typer.echo(released)
 
@@ -320,6 +323,7 @@ def whole_night(
 
 def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -> Path:
     """All steps of a night in order; returns the release, or the draft when nobody approves."""
+    from barometer.ops.records import records_beside
     from barometer.release.draft import draft_release
     from barometer.release.publish import publish as publish_step
 
@@ -328,7 +332,7 @@ def run_night(night: Night, *, model: str = "promoted", approved_by: str = "") -
         for work in steps:
             work()
             done()
-        drafted = draft_release(night)
+        drafted = draft_release(night, beside=records_beside(night))
         done()
     if not approved_by:
         return drafted

@@ -132,11 +132,13 @@ def explain() -> None:
 
 
 def draft_release() -> str:
+    from barometer.ops.records import records_beside
     from barometer.release.draft import draft_release as draft
 
     if not get_current_context()["params"]["release"]:
         raise AirflowSkipException("this run was started with `release` off")
-    return str(draft(the_night()))
+    night = the_night()
+    return str(draft(night, beside=records_beside(night)))
 
 
 def differences(draft: str) -> str:

@@ -26,6 +26,7 @@ from barometer.release.protect import (
 )
 from barometer.release.rumour_effects import rumour_effects
 from barometer.release.rumours import published_rumours
+from barometer.release.taken_back import TakenBack, taken_back_since
 from barometer.tables import TABLES
 
 # Trust is compared around so many rumours, those most people carry: the more are tested, the less can be told of any.
@@ -62,6 +63,7 @@ class Content:
     sensitivity: pl.DataFrame
     explanations: pl.DataFrame
     revisions: pl.DataFrame
+    taken_back: TakenBack | None
     is_synthetic: bool
     inputs_sha256: str
     privacy: PrivacySpent | None
@@ -108,6 +110,7 @@ def collect_content(night: Night) -> Content:
             _named(night, _rows(night, "explanations")), shown=shown, before=before, indicators=indicators
         ),
         revisions=published_revisions(published_form(night, shown), before),
+        taken_back=taken_back_since(night, before),
         is_synthetic=is_synthetic,
         inputs_sha256=inputs,
         privacy=spent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,11 @@ _STAGING = ".staging"
 _NOT_AN_INPUT = "ledger"
 
 
-def draft_release(night: Night) -> Path:
+def draft_release(night: Night, *, beside: Mapping[str, str] | None = None) -> Path:
     """Write the draft of `night` to `<drafts>/<city>/<run id>/`, in place of an earlier one; returns that folder.
 
-    The same tables give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the
+    `beside`: file name -> text of what else is to stand in it (the model's transparency record). The same tables and
+    texts give the same bytes. The folder appears whole or not at all. Raises `ReleaseRefused` when the
     release would be unsafe (see `collect_content` and `require_safe`).
     """
     # Many small matrices: threads of linear algebra would only wait for each other.
@@ -42,7 +44,7 @@ def draft_release(night: Night) -> Path:
         content = collect_content(night)
         target = draft_folder(night)
         staged = fresh_folder(target.parent / _STAGING)
-        _write(staged, content, night)
+        _write(staged, content, night, beside or {})
         guarded = content.guarded
         require_safe(staged, estimates=guarded.estimates, coverage=guarded.coverage, withheld=guarded.withheld)
         _swap(staged, target)
@@ -76,7 +78,9 @@ def fresh_folder(parent: Path) -> Path:
     return folder
 
 
-def _write(folder: Path, content: Content, night: Night) -> None:
+def _write(folder: Path, content: Content, night: Night, beside: Mapping[str, str]) -> None:
+    for name, text in beside.items():
+        (folder / name).write_text(text, "utf-8")
     write_files(folder, content, night)
     package = data_package(folder, content, night)
     described = {"datapackage": package, "csvw": csvw(package)}
@@ -100,6 +104,7 @@ def _manifest(folder: Path, content: Content, night: Night) -> dict[str, Any]:
         "config_versions": content.estimates["config_version"].unique().sort().to_list(),
         "model_versions": models,
         "lake_versions": {t: v for t, v in sorted(night.lake.versions().items()) if t != _NOT_AN_INPUT},
+        "taken_back": content.taken_back.stated() if content.taken_back else None,
         "privacy": content.privacy.stated() if content.privacy else None,
         "inputs_sha256": content.inputs_sha256,
         "content_sha256": content_hash(files),

@@ -18,6 +18,7 @@ from barometer.release.changes import latest_changes, latest_periods
 from barometer.release.content import Content
 from barometer.release.language import ENGLISH, N_, Language
 from barometer.release.protect import EVERYONE
+from barometer.release.taken_back import TakenBack
 from barometer.release.words import (
     DIMENSIONS,
     difference_in_words,
@@ -111,7 +112,12 @@ def summarise(content: Content, city: City, night: date, language: Language = EN
         city_changes=[change_sentence(row, content.indicators, language) for row in whole.iter_rows(named=True)],
         area_changes=[_area_change(row, content.indicators, language) for row in local.iter_rows(named=True)],
         tested=changes.height,
-        sureness=[*_sureness(content, city, language), *audited, _checks_sentence(content.checks, language)],
+        sureness=[
+            *_sureness(content, city, language),
+            *audited,
+            *_taken_back(content.taken_back, language),
+            _checks_sentence(content.checks, language),
+        ],
         unheard=_unheard(content.coverage, city, language),
     )
 
@@ -186,6 +192,22 @@ def _sureness(content: Content, city: City, language: Language) -> list[str]:
     whats = (language.say("the survey"), surveyed), (language.say("public posts"), said)
     sentences = [_shown_sentence(what, rows, language) for what, rows in whats]
     return [sentence for sentence in sentences if sentence]
+
+
+def _taken_back(found: TakenBack | None, language: Language) -> list[str]:
+    if found is None:
+        return []
+    if found.about == 0:
+        return [language.say("Since the last release nobody took back a post or an answer.")]
+    if found.about is None:
+        return [language.say("Since the last release a few posts or answers were taken back; no figure counts them.")]
+    return [
+        language.say(
+            "Since the last release about %(number)s posts, accounts or answers were taken back; "
+            "no figure counts them.",
+            number=language.number(found.about),
+        )
+    ]
 
 
 def _shown_sentence(what: str, rows: pl.DataFrame, language: Language) -> str:

@@ -21,6 +21,7 @@ from barometer.release.site import (
     methods,
     neighbourhood,
     overview,
+    record_page,
     rumours_page,
 )
 from barometer.release.site.drawings import locator
@@ -54,6 +55,8 @@ def render_pages(view: View) -> Iterator[tuple[str, str]]:
     """Place below the release's folder, and text, of every page in the language of `view`."""
     for module in _SINGLE:
         yield f"{view.prefix}{module.FILE}", module.render(view)
+    if record_page.has_record(view):
+        yield f"{view.prefix}{record_page.FILE}", record_page.render(view)
     for file, page in neighbourhood.render_all(view):
         yield f"{view.prefix}{file}", page
 

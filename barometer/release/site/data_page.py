@@ -30,6 +30,8 @@ TITLES = {
     "datapackage.json": N_("What every column means (Data Package)"),
     "csvw.json": N_("What every column means (CSV on the Web)"),
     "catalogue.jsonld": N_("Catalogue entry (DCAT-AP, JSON-LD)"),
+    "atrs.json": N_("Transparency record of the language model (JSON)"),
+    "atrs.md": N_("The same, as a document (Markdown)"),
     "manifest.json": N_("Fingerprint of every file, versions, who approved"),
 }
 COLUMNS = {

@@ -12,6 +12,7 @@ import polars as pl
 
 from barometer.release import words
 from barometer.release.language import N_
+from barometer.release.site import record_page
 from barometer.release.site.figures import Series
 from barometer.release.site.neighbourhood import voices
 from barometer.release.site.view import View
@@ -35,7 +36,6 @@ SIGNALS = {
     "counts": N_("records of services and police"),
 }
 _LICENCE = re.compile(r"\b(Apache-2\.0|MIT|BSD-3-Clause|CC0|CC BY(?:-SA)? [\d.]+)\b")
-_ATRS = ("atrs.html", "atrs.json", "atrs.md", "atrs.csv")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def render(view: View) -> str:
         skill=skill(view),
         models=cards,
         tasks={name: view.language.say(text) for name, text in TASKS.items()},
-        atrs=next((name for name in _ATRS if (view.site.folder / name).is_file()), ""),
+        atrs=record_page.FILE if record_page.has_record(view) else "",
         versions=versions(view),
     )
 
