@@ -117,13 +117,20 @@ def correct(
         end: _audit_of(whole, audited, indicator=indicator, wanted=measure.labels, strata=strata, on=end)
         for end in whole["period_end"].unique().sort()
     }
-    for key, rows in posts.partition_by(_GROUP, as_dict=True, maintain_order=True).items():
+    ordered = posts.sort(_GROUP, maintain_order=True)
+    prediction = ordered[indicator.id].cast(pl.Float64).to_numpy()
+    weight = ordered["voice_weight"].to_numpy()
+    stratum = ordered["stratum"].replace_strict(code, return_dtype=pl.Int64).to_numpy()
+    start_of_group = 0
+    for *key, size in ordered.group_by(_GROUP, maintain_order=True).len().iter_rows():
         geography, area, start, end = key
+        own = slice(start_of_group, start_of_group + size)
+        start_of_group += size
         voices = Voices(
-            prediction=rows[indicator.id].cast(pl.Float64).to_numpy(),
-            weight=rows["voice_weight"].to_numpy(),
-            effective_n=max(worth.get(key, 0.0), 1e-6),
-            stratum=rows["stratum"].replace_strict(code, return_dtype=pl.Int64).to_numpy(),
+            prediction=prediction[own],
+            weight=weight[own],
+            effective_n=max(worth.get(tuple(key), 0.0), 1e-6),
+            stratum=stratum[own],
         )
         # A neighbourhood's own voices err by chance as well, not only as the audit says on average: its share is no
         # surer than as many people's plain answers would make it.
