@@ -14,9 +14,9 @@ from barometer.release.site.figures import Series, default_indicator
 from barometer.release.site.map_page import legend
 from barometer.release.site.movers import most_changed
 from barometer.release.site.overview import alert_in_words, alerts, alive_rumours, first_steps
-from barometer.release.site.view import View
+from barometer.release.site.view import VERDICTS, View
 from barometer.release.summary import HEADLINE_DIMENSIONS, summarise
-from barometer.release.words import unit_in_words
+from barometer.release.words import sentence_case, unit_in_words
 
 TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
 # Tagged, with a title, a language and words for every picture.
@@ -44,7 +44,7 @@ LABELS = {
     "believe": N_("Can we believe it?"),
     "first": N_("What to do first"),
     "alerts": N_("Worth a look first"),
-    "rumours": N_("Which claims are going round"),
+    "rumours": N_("Claims heard"),
     "no_rumours": N_("No claim is going round that enough people carry to be shown."),
     "nothing_changed": N_("There is no earlier period to compare with yet."),
     "figures": N_("More figures for the whole city"),
@@ -132,22 +132,47 @@ def labels(view: View) -> dict[str, str]:
 
 
 def _rumour(row: dict[str, Any], view: View) -> list[str]:
-    """Terms, how many and since when, what answers it."""
+    """What it may be about or its words, how many and since when and how it stands, what answers it."""
     say = view.language.say
     heard = say(
         "%(number)s people or more, last heard on %(day)s.",
         number=view.language.number(row["voices"]),
         day=view.language.day(row["last_seen"]),
     )
-    found = [f"{answer['title'] or answer['claim']} ({answer['source']})" for answer in row["answers"]]
-    if not found:
-        return [", ".join(row["terms"]), heard, say("Nothing in the city’s evidence library answers it yet.")]
+    state = f"{sentence_case(row['state'])}: {row['why']}"
+    return [claim_name(row, view), " ".join((heard, row["week"], state)), _answer(row, view)]
+
+
+def claim_name(row: dict[str, Any], view: View) -> str:
+    """A claim's own sentence where it has one, else that it has none, with the words its posts share."""
+    say = view.language.say
+    for each in row["about"]:
+        lead = say("About:") if each["is_confirmed"] else say("May be about:")
+        sure = say("(linked by a person)") if each["is_confirmed"] else say("(words fit; confirmed by nobody)")
+        return f"{lead} “{each['claim']}” {sure}"
+    return f"{say('Not yet put into words by anybody')} ({say('Words its posts share:')} {', '.join(row['terms'])})"
+
+
+def _answer(row: dict[str, Any], view: View) -> str:
+    """What answers it, with the finding on the claim, or that nothing does."""
+    say = view.language.say
+    if not row["answers"]:
+        return say("The city’s evidence library holds nothing on it.")
     lead = (
         say("What answers it:")
         if row["answers"][0]["is_confirmed"]
         else say("What may answer it (found by matching words, confirmed by nobody):")
     )
-    return [", ".join(row["terms"]), heard, f"{lead} {'; '.join(found)}"]
+    return f"{lead} {'; '.join(_evidence(answer, view) for answer in row['answers'])}"
+
+
+def _evidence(answer: dict[str, Any], view: View) -> str:
+    named = f"{answer['title'] or answer['claim']} ({answer['source']})"
+    known = VERDICTS.get(answer["verdict"])
+    if known is None:
+        return named
+    finding = view.language.say("(finding on the claim: %(verdict)s)", verdict=view.language.say(known))
+    return f"{named} {finding}"
 
 
 def city_figures(view: View) -> list[list[str]]:

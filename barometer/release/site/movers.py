@@ -107,6 +107,11 @@ ADVICE_CLEAR = N_(
 ADVICE_UNCLEAR = N_(
     "No single neighbourhood stands out beyond chance: wait for the next survey before acting on any one of them."
 )
-ADVICE_RUMOUR = N_(
-    "Answer the claim about “%(terms)s”, which nobody has answered yet, through people who are trusted there."
+ADVICE_RUMOUR = N_("Answer the claim “%(claim)s”, which nobody has answered yet, through people who are trusted.")
+ADVICE_RUMOUR_PLACED = N_(
+    "Answer the claim “%(claim)s”, which nobody has answered yet, through people who are trusted in %(places)s."
+)
+ADVICE_RUMOUR_UNKNOWN = N_(
+    "Find out what is meant and whether it is true: many posts share the words “%(terms)s”, and nobody has ruled on "
+    "what they claim."
 )

@@ -10,7 +10,7 @@ import polars as pl
 from barometer.release import words
 from barometer.release.language import N_
 from barometer.release.protect import EVERYONE
-from barometer.release.rumours import answers
+from barometer.release.site.claims import claim, newest_first
 from barometer.release.site.figures import Figure, Series
 from barometer.release.site.histories import history_drawing, interval_drawing
 from barometer.release.site.movers import explanations_of
@@ -52,7 +52,7 @@ class _Shared:
         local = view.site.changes.filter(pl.col("geography") == city.primary).sort("p")
         self.changes = _by_area(local)
         self.voices = voices(view)
-        self.rumours = [row | {"answers": answers(row, view.site.library)} for row in content.rumours.to_dicts()]
+        self.rumours = sorted((claim(row, view) for row in content.rumours.to_dicts()), key=newest_first)
         self.dimensions = view.by_dimension()
         adjacent = city.adjacency.filter(pl.col("geography") == city.primary)
         self.neighbours = _by_area(adjacent)

@@ -6,11 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from barometer.release.rumours import answers
+from barometer.release.site.claims import LABEL_TERMS, claim, newest_first
 from barometer.release.site.histories import history_drawing
 from barometer.release.site.movers import (
     ADVICE_CLEAR,
     ADVICE_RUMOUR,
+    ADVICE_RUMOUR_PLACED,
+    ADVICE_RUMOUR_UNKNOWN,
     ADVICE_UNCLEAR,
     ADVICE_UNHEARD,
     Mover,
@@ -70,10 +72,9 @@ def alert_in_words(row: dict[str, Any], view: View) -> dict[str, str]:
 
 
 def alive_rumours(view: View) -> list[dict[str, Any]]:
-    """Rumours still going round, those nobody answered first, each with what answers it."""
+    """Claims not yet faded, those that most people passed on in the last week first; see `claim`."""
     alive = view.site.content.rumours.filter(pl.col("status").is_in(ALIVE))
-    rows = [row | {"answers": answers(row, view.site.library)} for row in alive.to_dicts()]
-    return sorted(rows, key=lambda row: (row["status"] == "answered", -row["week_voices"], -row["voices"]))
+    return sorted((claim(row, view) for row in alive.to_dicts()), key=newest_first)
 
 
 def first_steps(view: View, summary: Summary, movers: list[Mover], rumours: list[dict[str, Any]]) -> list[str]:
@@ -83,4 +84,17 @@ def first_steps(view: View, summary: Summary, movers: list[Mover], rumours: list
     clear = [mover for mover in movers if mover.verdict_kind == "yes"]
     steps.append(say(ADVICE_CLEAR, name=clear[0].name) if clear else say(ADVICE_UNCLEAR))
     open_ = [row for row in rumours if row["status"] != "answered"]
-    return [*steps, *([say(ADVICE_RUMOUR, terms=", ".join(open_[0]["terms"][:3]))] if open_ else [])]
+    return [*steps, *([rumour_step(open_[0], view)] if open_ else [])]
+
+
+def rumour_step(row: dict[str, Any], view: View) -> str:
+    """What to do about a claim that nobody answered: find out what it is, until a person has ruled on it."""
+    say, names = view.language.say, view.site.areas
+    terms = ", ".join(row["terms"][:LABEL_TERMS])
+    if not row["has_ruling"]:
+        return say(ADVICE_RUMOUR_UNKNOWN, terms=terms)
+    named = row["about"][0]["claim"] if row["about"] else terms
+    places = [names[area] for area in row["areas"] if area in names]
+    if not places:
+        return say(ADVICE_RUMOUR, claim=named)
+    return say(ADVICE_RUMOUR_PLACED, claim=named, places=view.language.listed(places))

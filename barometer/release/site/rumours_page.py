@@ -6,50 +6,50 @@ from datetime import date
 from typing import Any
 
 from barometer.release import words
-from barometer.release.rumours import answers
 from barometer.release.site.charts import STATE_COLOURS, life_chart
+from barometer.release.site.claims import claim, meaning, newest_first
 from barometer.release.site.neighbourhood import signed
 from barometer.release.site.view import View, as_script_data
 
 FILE = "rumours.html"
-MOST_SHOWN = 20
 MOST_DRAWN = 12
-LABEL_TERMS = 3
 MOST_EFFECTS = 12
 STATES = ("seen", "assessed", "answered", "faded")
 
 
 def render(view: View) -> str:
-    """The page, rumours that are still heard first."""
-    found = sorted(view.site.content.rumours.to_dicts(), key=_order)
-    rumours = [_rumour(row, view) for row in found]
+    """The page: every claim under its state, those that most people passed on in the last week first."""
+    rumours = sorted((_rumour(row, view) for row in view.site.content.rumours.to_dicts()), key=newest_first)
+    alive = [rumour for rumour in rumours if rumour["status"] != "faded"]
     return view.page(
         "rumours.html.j2",
         FILE,
-        rumours=rumours[:MOST_SHOWN],
-        more=max(len(rumours) - MOST_SHOWN, 0),
-        counts=[(view.language.say(words.RUMOUR_STATES[s]), sum(r["status"] == s for r in rumours)) for s in STATES],
+        states=[_state(state, rumours, view) for state in STATES],
+        rumours=rumours,
         effects=effects(view),
         state_colours=STATE_COLOURS,
         data=as_script_data(
-            {"charts": {"lives": life_chart()}, "lives": [_life(rumour) for rumour in rumours[:MOST_DRAWN]]}
+            {"charts": {"lives": life_chart()}, "lives": [_life(rumour) for rumour in alive[:MOST_DRAWN]]}
         ),
     )
 
 
-def _order(row: dict[str, Any]) -> tuple[bool, bool, int, int]:
-    return row["status"] == "faded", row["status"] == "answered", -row["week_voices"], -row["voices"]
+def _state(state: str, rumours: list[dict[str, Any]], view: View) -> dict[str, Any]:
+    """All claims in one state, under its name and what it means; those with an answer first."""
+    members = sorted((r for r in rumours if r["status"] == state), key=lambda r: not r["answers"])
+    return {
+        "state": state,
+        "name": view.language.say(words.RUMOUR_STATES[state]),
+        "meaning": meaning(state, view),
+        "rumours": members,
+    }
 
 
 def _rumour(row: dict[str, Any], view: View) -> dict[str, Any]:
-    language, names = view.language, view.site.areas
-    return row | {
-        "state": language.say(words.RUMOUR_STATES.get(row["status"], row["status"])),
-        "stages": [(language.say(words.RUMOUR_STATES[state]), state == row["status"]) for state in STATES],
-        "label": ", ".join(row["terms"][:LABEL_TERMS]),
+    names = view.site.areas
+    return claim(row, view) | {
         "places": [(names[area], view.area_file(area)) for area in row["areas"] if area in names],
-        "answers": answers(row, view.site.library),
-        "corrected": language.share(row["share_corrected"]) if row["share_corrected"] is not None else "",
+        "corrected": view.language.share(row["share_corrected"]) if row["share_corrected"] is not None else "",
     }
 
 
@@ -66,7 +66,7 @@ def _life(rumour: dict[str, Any]) -> dict[str, str]:
 
 def effects(view: View) -> list[dict[str, Any]]:
     """Trust around rumours beside matched neighbourhoods, those beyond chance first; see `rumour_effects`."""
-    labels = {row["rumour"]: ", ".join(row["terms"][:LABEL_TERMS]) for row in view.site.content.rumours.to_dicts()}
+    labels = {row["rumour"]: claim(row, view)["label"] for row in view.site.content.rumours.to_dicts()}
     table = view.site.content.rumour_effects.sort("p", "rumour", "indicator")
     return [_effect(row, labels, view) for row in table.head(MOST_EFFECTS).iter_rows(named=True)]
 

@@ -207,7 +207,7 @@ def test_names_stay_text_wherever_they_are_shown(view: View, name: str, place: s
         assert read.stray == read.unclosed == [], file
     data = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', made["rumours.html"], re.DOTALL)
     assert data
-    assert json.loads(data[1])["lives"][0]["label"].startswith(f"{term}<i>")
+    assert json.loads(data[1])["lives"][0]["label"].startswith(f"words: {term}<i>")
 
 
 def test_the_overview_comes_in_the_order_an_official_asks(view: View) -> None:

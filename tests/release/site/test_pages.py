@@ -171,7 +171,7 @@ def test_the_map_comes_with_every_area_as_a_link_that_says_its_figure(view: View
 
 def test_claims_are_told_as_words_with_at_least_so_many_people(view: View) -> None:
     text = read(rumours_page, view).text
-    assert "answered library · closing · sold" in text
+    assert "Words its posts share: library closing sold" in text
     assert "40 or more" in text
     assert "secret" not in text
     assert "This is an association" in text
@@ -190,7 +190,7 @@ def test_a_claim_says_what_may_answer_it_and_that_nobody_confirmed_it(view: View
             "confirmed by nobody): Is the branch library closing? No decision to sell (finding on the claim: false)"
             in text
         )
-    assert "Answer the claim about “library, closing, sold”" in read(overview, changed).text
+    assert "many posts share the words “library, closing, sold”" in read(overview, changed).text
 
 
 def test_an_alert_is_told_with_what_to_do_first_in_both_languages(telling: View, swedish: View) -> None:

@@ -95,10 +95,13 @@ window.barometer = (function () {
     document.documentElement.dataset.ready = "yes";
   }
 
-  // A link to one entry of a list of closed entries opens it.
+  // A link to one entry of a list of closed entries opens it, and the list it stands in.
   function openTarget() {
     const target = location.hash.length > 1 && byId(decodeURIComponent(location.hash.slice(1)));
-    if (target && target.tagName === "DETAILS") target.open = true;
+    const closed = target && target.closest("details");
+    if (!closed || closed.open) return;
+    closed.open = true;
+    target.scrollIntoView();
   }
   openTarget();
   window.addEventListener("hashchange", openTarget);
