@@ -62,12 +62,20 @@ def findings(beside: pl.DataFrame) -> list[Finding]:
     """Strengths first, then weaknesses, each the most telling first; from scores alone.
 
     `beside`: `icc_index.beside_others`. A score is held against the median of at least `FEWEST_CITIES` other cities, or
-    where there are fewer against the median of the city's own scores.
+    where there are fewer against the median of the city's own scores. A score inside the others' middle half is none.
     """
     own = beside["score"].median()
     found = [_finding(row, own if isinstance(own, float) else 0.0) for row in beside.iter_rows(named=True)]
-    notable = [each for each in found if abs(each.points) >= NOTABLE_POINTS]
+    within = {(row["index"], row["sub_index"]) for row in beside.iter_rows(named=True) if _is_in_middle_half(row)}
+    notable = [e for e in found if abs(e.points) >= NOTABLE_POINTS and (e.index, e.sub_index) not in within]
     return sorted(notable, key=lambda each: (not each.is_strength, -abs(each.points), each.index, each.sub_index or ""))
+
+
+def _is_in_middle_half(row: dict[str, object]) -> bool:
+    """Of the other cities: as common as not, so neither a strength nor a weakness."""
+    if int(str(row["cities"])) < FEWEST_CITIES or row["lower_quartile"] is None:
+        return False
+    return float(str(row["lower_quartile"])) <= float(str(row["score"])) <= float(str(row["upper_quartile"]))
 
 
 def _finding(row: dict[str, object], own_median: float) -> Finding:

@@ -21,9 +21,11 @@ from barometer.release.protect import EVERYONE
 from barometer.release.taken_back import TakenBack
 from barometer.release.words import (
     DIMENSIONS,
-    difference_in_words,
+    TOO_UNCERTAIN,
+    change_in_words,
     in_ten,
     interval_in_words,
+    is_too_wide,
     period_in_words,
     unit_in_words,
     value_in_words,
@@ -34,6 +36,7 @@ HEADLINE_DIMENSIONS = ("people", "institutions", "rumours", "observed")
 # A group this far below its share of the population is named as heard less.
 UNDER_HEARD_RATIO = 0.8
 MOST_GROUPS_NAMED = 6
+MOST_PLACES_NAMED = 6
 MARGINS = {
     "age_band": N_("age band"),
     "disability": N_("disability"),
@@ -72,6 +75,7 @@ class Headline:
     value: str
     unit: str
     roughly: str
+    is_uncertain: bool
     interval: str
     period: str
     change: str
@@ -141,18 +145,26 @@ def _headline(
     indicator: Indicator, row: dict[str, Any], moved: dict[str, Any] | None, night: date, language: Language
 ) -> Headline:
     kind, change = _change_of(indicator, moved, language)
+    is_uncertain = is_too_wide(row["lower"], row["upper"], indicator)
     return Headline(
         indicator=indicator.id,
         dimension=language.say(DIMENSIONS[indicator.dimension]),
         title=language.configured_text(indicator.title),
         value=value_in_words(row["value"], indicator, language),
         unit=unit_in_words(indicator, language),
-        roughly=in_ten(row["value"], language) if indicator.is_share else "",
+        roughly=_roughly(row["value"], indicator, language, is_uncertain=is_uncertain),
+        is_uncertain=is_uncertain,
         interval=interval_in_words(row["lower"], row["upper"], indicator, language),
         period=period_in_words(row["period_start"], row["period_end"], night=night, language=language),
         change=change,
         change_kind=kind,
     )
+
+
+def _roughly(value: float, indicator: Indicator, language: Language, *, is_uncertain: bool) -> str:
+    if is_uncertain:
+        return language.say(TOO_UNCERTAIN)
+    return in_ten(value, language) if indicator.is_share else ""
 
 
 def _change_of(indicator: Indicator, moved: dict[str, Any] | None, language: Language) -> tuple[str, str]:
@@ -165,7 +177,7 @@ def _change_of(indicator: Indicator, moved: dict[str, Any] | None, language: Lan
         "up": N_("up %(size)s since the period before"),
         "down": N_("down %(size)s since the period before"),
     }[kind]
-    return kind, language.say(message, size=difference_in_words(moved["change"], indicator, language))
+    return kind, language.say(message, size=change_in_words(moved["value_before"], moved["value"], indicator, language))
 
 
 def change_sentence(row: dict[str, Any], indicators: Indicators, language: Language = ENGLISH) -> str:
@@ -356,10 +368,23 @@ def _silent_places(coverage: pl.DataFrame, city: City, language: Language) -> li
     for signal, what in whats.items():
         rows = local.filter(pl.col("signal") == signal)
         latest = rows.filter(pl.col("period_end") == pl.col("period_end").max())
-        few = latest.filter(pl.col("voices").is_null() | (pl.col("voices") == 0)).height
+        few = latest.filter(pl.col("voices").is_null() | (pl.col("voices") == 0))["area"].unique().to_list()
         if latest.height:
-            sentences.append(_silent_sentence(few, latest.height, language.say(what), language))
+            said = _silent_sentence(len(few), latest.height, language.say(what), language)
+            sentences.append(f"{said} {_named(few, city, language)}".strip())
     return sentences
+
+
+def _named(areas: list[str], city: City, language: Language) -> str:
+    """Names of the neighbourhoods, or where there are too many of them where they are said."""
+    names = city.neighbourhoods.filter(pl.col("area").is_in(areas)).sort("name")["name"].to_list()
+    if not names:
+        return ""
+    if len(names) > MOST_PLACES_NAMED:
+        return language.say("Each of their pages says so; the counts themselves are withheld.")
+    return language.say(
+        "Thinly heard there: %(names)s; the counts themselves are withheld.", names=language.listed(names)
+    )
 
 
 def _silent_sentence(few: int, places: int, what: str, language: Language) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
-from barometer.indicators import Indicator
+from barometer.indicators import AnswerShare, Indicator
 from barometer.release.language import ENGLISH, N_, Language
 
 REASONS = {
@@ -110,6 +111,17 @@ def in_ten(share: float, language: Language = ENGLISH) -> str:
     return language.say("about half") if tenths == 5 else language.say("about %(tenths)s in 10", tenths=tenths)
 
 
+WIDEST_INTERVAL = 0.4
+"""Of its scale: a figure with a wider interval is said to be too uncertain to say."""
+TOO_UNCERTAIN = N_("too uncertain to say")
+
+
+def is_too_wide(lower: float, upper: float, indicator: Indicator) -> bool:
+    """The interval spans more than `WIDEST_INTERVAL` of the indicator's scale; never where the scale has no end."""
+    highest = indicator.scale.maximum
+    return highest is not None and upper - lower > WIDEST_INTERVAL * (highest - indicator.scale.minimum)
+
+
 def unit_in_words(indicator: Indicator, language: Language = ENGLISH) -> str:
     """What stands after a value: nothing for shares, `out of 10` for a scale, else the unit."""
     if indicator.is_share:
@@ -117,6 +129,32 @@ def unit_in_words(indicator: Indicator, language: Language = ENGLISH) -> str:
     if indicator.unit == "scale points" and indicator.scale.maximum is not None:
         return language.say("out of %(highest)s", highest=f"{indicator.scale.maximum:g}")
     return language.configured_text(indicator.unit)
+
+
+def change_in_words(before: float, now: float, indicator: Indicator, language: Language = ENGLISH) -> str:
+    """The size of a change between two values as they are shown, so that a reader who subtracts finds the same."""
+    scale = 100 if indicator.is_share else 1
+    places = [_share_decimals(value) if indicator.is_share else 1 for value in (before, now)]
+    then, later = (_rounded(scale * value, decimals) for value, decimals in zip((before, now), places, strict=True))
+    size = language.number(float(abs(later - then)), max(places))
+    return language.say("%(size)s percentage points", size=size) if indicator.is_share else size
+
+
+def _rounded(value: float, decimals: int) -> Decimal:
+    """As `Language.number` rounds."""
+    return Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+
+
+def counted_in_words(indicator: Indicator, language: Language = ENGLISH) -> str:
+    """Which answers a share of answers counts; nothing for other figures."""
+    measure = indicator.measure
+    if not isinstance(measure, AnswerShare):
+        return ""
+    start, end = f"{measure.yes_from:g}", f"{measure.highest_answer:g}"
+    return language.say(
+        "Shown is the share of people who answered %(counted)s.",
+        counted=end if start == end else between(start, end, language),
+    )
 
 
 def difference_in_words(difference: float, indicator: Indicator, language: Language = ENGLISH) -> str:

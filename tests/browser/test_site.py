@@ -176,11 +176,68 @@ def test_the_script_draws_what_the_page_came_with(on_map: WebDriver, release: Pa
     assert fills(on_map) == came
 
 
+def apart_on_own_pages(release: Path, title: str) -> set[str]:
+    """Areas whose own page calls the figure higher or lower than the city."""
+    rows = {
+        path.stem: re.findall(r"<tr><th scope=\"row\">.*?</tr>\n", path.read_text("utf-8"), re.DOTALL)
+        for path in (release / "neighbourhoods").glob("*.html")
+    }
+    verdict = re.compile("(higher|lower) than the city")
+    return {area for area, found in rows.items() if any(f">{title}<" in r and verdict.search(r) for r in found)}
+
+
+def test_only_neighbourhoods_clearly_different_stay_when_asked_by_keyboard(on_map: WebDriver, release: Path) -> None:
+    title = "A lost wallet would come back from a neighbour"
+    choose(on_map, "indicator", title)
+    box = on_map.find_element(By.ID, "only-apart")
+    box.send_keys(Keys.SPACE)
+    shown = on_map.execute_script(
+        "return [...document.querySelectorAll('#figures-areas tr')].map((row) => row.dataset.area)"
+    )
+    assert set(shown) == apart_on_own_pages(release, title)
+    assert len(on_map.find_elements(By.CSS_SELECTOR, "#map a.is-alike")) == 63 - len(shown)
+    box.send_keys(Keys.SPACE)
+    assert on_map.find_elements(By.CSS_SELECTOR, "#map a.is-alike") == []
+
+
+@pytest.mark.parametrize("area", ["E02002187", "E02002191", "E02002195"])
+def test_a_neighbourhoods_page_and_a_comparison_name_the_same_differences(
+    driver: WebDriver, release: Path, area: str
+) -> None:
+    open_page(driver, release / "compare.html", width=1280)
+    Select(driver.find_element(By.ID, "place-a")).select_by_value(area)
+    choose(driver, "place-b", "Whole city")
+    named = {row["title"] for row in comparison(driver) if "is higher" in row["verdict"]}
+    open_page(driver, release / f"neighbourhoods/{area}.html", width=1280)
+    rows = driver.execute_script(
+        "return [...document.querySelectorAll('.place > tbody > tr')].map((row) => "
+        "[row.querySelector('th a').textContent, row.cells[2].textContent])"
+    )
+    assert {title for title, beside in rows if re.search("(higher|lower) than the city", beside)} == named
+
+
+def test_on_a_telephone_charts_and_rows_use_the_width(driver: WebDriver, release: Path) -> None:
+    open_page(driver, release / "index-icc.html", width=390)
+    width = "return document.querySelector(arguments[0]).getBoundingClientRect().width"
+    bars = (
+        "[...document.querySelectorAll('#achievement svg .mark-rect path')].map((e) => e.getBoundingClientRect().width)"
+    )
+    assert driver.execute_script(f"return Math.max(...{bars})") > 250
+    panels = driver.execute_script("return document.querySelectorAll('#progress svg .mark-line path').length")
+    assert panels == 12
+    assert driver.execute_script(width, "#progress svg") == pytest.approx(358, abs=25)
+    assert driver.execute_script("return document.querySelector('#progress svg').getBoundingClientRect().height") > 900
+    open_page(driver, release / "compare.html", width=390)
+    cells = "#comparison tbody tr:not(.is-group) td:last-child"
+    right = driver.execute_script(f"return document.querySelector('{cells}').getBoundingClientRect().right")
+    assert right <= 390
+    label = f"return getComputedStyle(document.querySelector('{cells}'), '::before').content"
+    assert "Difference" in driver.execute_script(label)
+
+
 def test_the_map_says_how_many_of_its_differences_are_more_than_uncertainty(on_map: WebDriver, release: Path) -> None:
-    rows = pl.read_parquet(release / "estimates.parquet").filter(pl.col("indicator") == "wallet_neighbour")
-    newest = rows.filter(pl.col("period_end") == pl.col("period_end").max()).drop_nulls("value")
-    city = newest.filter(pl.col("geography") == "city")["value"][0]
-    apart = newest.filter(pl.col("geography") != "city", (pl.col("lower") > city) | (pl.col("upper") < city)).height
+    apart = len(apart_on_own_pages(release, "A lost wallet would come back from a neighbour"))
+    assert apart > 0
     choose(on_map, "indicator", "A lost wallet would come back from a neighbour")
     assert f"{apart} of them can be told apart from the whole city (66%)" in text(on_map, "map-words")
 
@@ -314,7 +371,8 @@ def test_a_link_to_one_figures_card_opens_it(driver: WebDriver, release: Path) -
 
 def test_targets_are_large_enough_for_a_finger(driver: WebDriver, release: Path) -> None:
     open_page(driver, release / "map.html", width=390)
-    for field in driver.find_elements(By.CSS_SELECTOR, "select, input"):
+    assert driver.find_element(By.CSS_SELECTOR, ".check label").size["height"] >= 44
+    for field in driver.find_elements(By.CSS_SELECTOR, "select, input:not([type=checkbox])"):
         assert field.size["height"] >= 44
         assert field.size["width"] >= 250
 

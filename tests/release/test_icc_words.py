@@ -29,10 +29,13 @@ KNOWN = frozenset(load_indicators(CONFIGS).by_id)
 
 
 def beside(*rows: tuple[str, float, int, float | None]) -> pl.DataFrame:
-    """Rows of `beside_others`: index, score, cities, median."""
+    """Rows of `beside_others`: index, score, cities, median; the others all alike."""
     schema = {"index": pl.String, "score": pl.Float64, "cities": pl.Int64, "median": pl.Float64}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return frame.with_columns(sub_index=pl.lit(None, pl.String), year=pl.lit(2025, pl.Int64))
+    same = pl.col("median")
+    return frame.with_columns(
+        lower_quartile=same, upper_quartile=same, sub_index=pl.lit(None, pl.String), year=pl.lit(2025, pl.Int64)
+    )
 
 
 @pytest.mark.parametrize(("score", "count"), [(59.9, 0), (60.0, 1), (40.0, 1), (40.1, 0)])
@@ -50,6 +53,12 @@ def test_strengths_come_first_and_the_most_telling_first() -> None:
     assert [each.index for each in found] == ["commitment", "language", "interaction", "participation"]
     assert [each.is_strength for each in found] == [True, True, False, False]
     assert found[0].words == "Commitment: 90, 40 points above the middle of 5 other cities."
+
+
+@pytest.mark.parametrize(("upper", "count"), [(65.0, 0), (64.9, 1)])
+def test_a_score_inside_the_others_middle_half_is_no_strength(upper: float, count: int) -> None:
+    rows = beside(("language", 65.0, 9, 50.0)).with_columns(upper_quartile=pl.lit(upper))
+    assert len(findings(rows)) == count
 
 
 def test_with_too_few_other_cities_a_score_is_held_against_the_citys_own() -> None:

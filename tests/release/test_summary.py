@@ -47,7 +47,7 @@ def test_a_headline_carries_its_interval_and_its_period(summary: Summary, conten
 
 def test_a_clear_change_is_said_with_its_direction_and_size(summary: Summary) -> None:
     assert summary.headlines[0].change_kind == "up"
-    assert summary.headlines[0].change == "up 11.0 percentage points since the period before"
+    assert summary.headlines[0].change == "up 11 percentage points since the period before"
     assert "“A lost wallet would come back from a neighbour” rose from 55% to 66%." in summary.city_changes
 
 

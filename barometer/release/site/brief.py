@@ -11,6 +11,7 @@ import typst
 from barometer.release.language import N_
 from barometer.release.site.drawings import hatch
 from barometer.release.site.figures import Series, default_indicator
+from barometer.release.site.index_page import standing
 from barometer.release.site.map_page import legend
 from barometer.release.site.movers import most_changed
 from barometer.release.site.overview import alert_in_words, alerts, alive_rumours, first_steps
@@ -184,6 +185,8 @@ def city_figures(view: View) -> list[list[str]]:
             indicator = series.indicator
             unit = unit_in_words(indicator, view.language)
             value = f"{view.value(figure.value, indicator)} {unit}".strip()
+            uncertain = view.uncertain(figure, indicator)
+            value = f"{value} ({uncertain})" if uncertain else value
             found.append([view.title(indicator), value, view.interval(figure, indicator)])
     return found
 
@@ -196,7 +199,8 @@ def _icc(view: View) -> str:
         "What the city does, scored from 0 to 100, entered by the city for %(year)s. It does not measure trust.",
         year=record["year"],
     )
-    return f"{said} {say('These scores are invented for the demonstration.')}" if record["is_synthetic"] else said
+    invented = say("These scores are invented for the demonstration.") if record["is_synthetic"] else ""
+    return " ".join(part for part in (said, invented, standing(view)) if part)
 
 
 def map_svg(series: Series, view: View) -> str:

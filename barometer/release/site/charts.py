@@ -36,8 +36,9 @@ def trend_chart(*, height: int = 280) -> dict[str, Any]:
 
 
 def _time_axis(name: str = "day") -> alt.X:
+    ticks = alt.ExprRef("width < 420 ? 2 : 5")
     axis = alt.Axis(
-        format="%-d %b %y", labelAngle=0, tickCount=5, grid=False, labelOverlap="greedy", labelSeparation=10
+        format="%-d %b %y", labelAngle=0, tickCount=ticks, grid=False, labelOverlap="greedy", labelSeparation=10
     )
     return alt.X(f"{name}:T", title=None, scale=alt.Scale(padding=22), axis=axis)
 
@@ -73,10 +74,12 @@ def life_chart() -> dict[str, Any]:
     colours = alt.Scale(domain=list(STATE_COLOURS), range=list(STATE_COLOURS.values()))
     base = alt.Chart(alt.NamedData(name="lives")).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-        color=alt.Color("state:N", scale=colours, legend=None),
     )
-    bars = base.mark_bar(height=12, aria=False).encode(x=_time_axis("first"), x2="last:T")
-    names = base.mark_text(align="left", dx=7, aria=False).encode(x="last:T", text="state_name:N")
+    bars = base.mark_bar(height=12, aria=False).encode(
+        x=_time_axis("first"), x2="last:T", color=alt.Color("state:N", scale=colours, legend=None)
+    )
+    # Words in the page's ink: a bar may be amber, its name beside it may not.
+    names = base.mark_text(align="left", dx=7, aria=False, color=TEXT_COLOUR).encode(x="last:T", text="state_name:N")
     return _specification(alt.layer(bars, names), alt.Step(30))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -23,10 +24,13 @@ from barometer.release.language import N_
 from barometer.release.site.figures import Series
 from barometer.release.site.script_data import conventions
 from barometer.release.site.view import View, as_script_data
-from barometer.release.words import unit_in_words
+from barometer.release.words import sentence_case, unit_in_words
 
 FILE = "index-icc.html"
 MOST_FINDINGS = 4
+MOST_NAMED = 2
+# Points nearer than this to a whole number are that number.
+_WHOLE = 0.05
 # Marked here, because the data files name them in the programme's own words.
 NAMES = (
     N_("Commitment"),
@@ -50,6 +54,8 @@ NAMES = (
 )
 ANSWERS = {"yes": N_("yes"), "partly": N_("partly"), "no": N_("no")}
 _TITLES = INDICES | LENS
+# ISO 3166-1, user-assigned code elements; XK is left out, which stands for Kosovo in CLDR and in wide use.
+_USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-JL-Z]|ZZ")
 
 
 def render(view: View) -> str:
@@ -67,7 +73,7 @@ def render(view: View) -> str:
         beside=[_beside(row, view) for row in beside.filter(pl.col("sub_index").is_null()).iter_rows(named=True)],
         progress_words=progress_words(progress(scores), view),
         years=_years(progress(scores), view),
-        countries=sorted(others["country"].unique().to_list()),
+        countries=[(code, country_in_words(code, view)) for code in sorted(others["country"].unique().to_list())],
         larger=view.language.number(LARGER_FROM_PERSONS),
         diverse=view.language.number(MORE_DIVERSE_FROM_PERCENT),
         facts=_facts(view) if others.height else [],
@@ -75,6 +81,14 @@ def render(view: View) -> str:
         lined_up=_beside_trust(beside, view),
         data=as_script_data(_script_data(scores, others, beside, view)),
     )
+
+
+def country_in_words(code: str, view: View) -> str:
+    """A country's name; codes that ISO 3166-1 leaves to its users are said to be invented."""
+    if _USER_ASSIGNED.fullmatch(code):
+        letters = code[1] if code.startswith("X") else code
+        return sentence_case(view.language.say("invented country %(letters)s", letters=letters))
+    return str(view.language.locale.territories.get(code, code))
 
 
 def _name(score: dict[str, Any], view: View) -> str:
@@ -87,10 +101,12 @@ def _in_words(finding: Finding, beside: pl.DataFrame, view: View) -> str:
     same = pl.col("index").eq(finding.index) & pl.col("sub_index").eq_missing(pl.lit(finding.sub_index, pl.String))
     row = beside.filter(same).row(0, named=True)
     name = _name({"index": finding.index, "sub_index": finding.sub_index}, view)
+    if finding.sub_index:
+        name = view.language.say("%(part)s (part of %(whole)s)", part=name, whole=_title(finding.index, view))
     values = {
         "name": name,
-        "score": view.language.number(row["score"]),
-        "points": view.language.number(abs(finding.points)),
+        "score": points_in_words(row["score"], view),
+        "points": points_in_words(abs(finding.points), view),
         "cities": view.language.number(row["cities"]),
     }
     if row["cities"] < FEWEST_CITIES:
@@ -110,17 +126,50 @@ def _in_words(finding: Finding, beside: pl.DataFrame, view: View) -> str:
 
 def _beside(row: dict[str, Any], view: View) -> dict[str, str]:
     """One index of the city beside the other cities' middle half."""
-    number = view.language.number
     half = row["lower_quartile"], row["upper_quartile"]
     return {
         "name": _name(row, view),
-        "score": number(row["score"]),
-        "median": "" if row["median"] is None else number(row["median"]),
+        "score": points_in_words(row["score"], view),
+        "median": "" if row["median"] is None else points_in_words(row["median"], view),
         "half": ""
         if None in half
-        else view.language.say("%(start)s to %(end)s", start=number(half[0]), end=number(half[1])),
-        "cities": number(row["cities"]),
+        else view.language.say(
+            "%(start)s to %(end)s", start=points_in_words(half[0], view), end=points_in_words(half[1], view)
+        ),
+        "cities": view.language.number(row["cities"]),
     }
+
+
+def points_in_words(points: float, view: View) -> str:
+    """With one decimal where there is one, so that a reader who subtracts finds what the page says."""
+    return view.language.number(points, 0 if abs(points - round(points)) < _WHOLE else 1)
+
+
+def _title(index: str, view: View) -> str:
+    return _name({"index": index, "sub_index": None}, view)
+
+
+def standing(view: View) -> str:
+    """Where the city stands in the Index in one sentence: ahead, behind, how many rose; empty without scores."""
+    scores, say = view.site.index_scores, view.language.say
+    found = [each for each in findings(beside_others(scores, comparable(scores))) if each.sub_index is None]
+    ahead = view.language.listed([_title(f.index, view) for f in found if f.is_strength][:MOST_NAMED])
+    behind = view.language.listed([_title(f.index, view) for f in found if not f.is_strength][:MOST_NAMED])
+    sides = [say("ahead on %(indices)s", indices=ahead)] if ahead else []
+    sides += [say("behind on %(indices)s", indices=behind)] if behind else []
+    parts = [part for part in (", ".join(sides), _rose(progress(scores), view)) if part]
+    return f"{sentence_case('; '.join(parts))}." if parts else ""
+
+
+def _rose(rows: pl.DataFrame, view: View) -> str:
+    """How many of the twelve rose since the first year entered; empty with one year."""
+    whole = rows.filter(pl.col("sub_index").is_null())
+    years = whole["year"].unique().sort().to_list()
+    if len(years) < 2:
+        return ""
+    last = whole.filter(pl.col("year") == years[-1])["since_first"].drop_nulls()
+    values = {"rose": int((last > 0).sum()), "all": len(last), "year": years[0]}
+    return view.language.say("%(rose)s of %(all)s up since %(year)s", **values)
 
 
 def progress_words(rows: pl.DataFrame, view: View) -> str:
@@ -129,9 +178,14 @@ def progress_words(rows: pl.DataFrame, view: View) -> str:
     years = whole["year"].unique().sort().to_list()
     if len(years) < 2:
         return ""
-    last = whole.filter(pl.col("year") == years[-1])["since_first"].drop_nulls()
+    newest = whole.filter(pl.col("year") == years[-1]).drop_nulls("since_first")
+    last = newest["since_first"]
     rose, fell = int((last > 0).sum()), int((last < 0).sum())
-    return view.language.say(
+    named = [
+        _named_indices(N_("Fell: %(indices)s."), newest.filter(pl.col("since_first") < 0), view),
+        _named_indices(N_("Stayed: %(indices)s."), newest.filter(pl.col("since_first") == 0), view),
+    ]
+    counted = view.language.say(
         "Between %(first)s and %(last)s, %(rose)s of %(all)s indices rose, %(fell)s fell and %(same)s stayed.",
         first=years[0],
         last=years[-1],
@@ -140,6 +194,12 @@ def progress_words(rows: pl.DataFrame, view: View) -> str:
         fell=fell,
         same=len(last) - rose - fell,
     )
+    return " ".join([counted, *filter(None, named)])
+
+
+def _named_indices(message: str, rows: pl.DataFrame, view: View) -> str:
+    names = [_title(index, view) for index in rows["index"].to_list()]
+    return view.language.say(message, indices=view.language.listed(names)) if names else ""
 
 
 def _years(rows: pl.DataFrame, view: View) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from barometer.release.site import record_page
 from barometer.release.site.figures import Series
 from barometer.release.site.neighbourhood import voices
 from barometer.release.site.view import View
-from barometer.release.summary import UNDER_HEARD_RATIO, category_in_words, group_shares, margin_in_words
+from barometer.release.summary import MARGINS, UNDER_HEARD_RATIO, category_in_words, group_shares, margin_in_words
 from barometer.release.words import unit_in_words
 
 FILE = "methods.html"
@@ -58,6 +58,7 @@ def render(view: View) -> str:
         FILE,
         voices=[(title, counts["city"]) for title, counts in voices(view)],
         groups=groups(view),
+        compared=compared_in_words(view),
         dimensions=[(title, [_card(each, view) for each in members]) for title, members in view.by_dimension()],
         skill=skill(view),
         models=cards,
@@ -77,12 +78,32 @@ def groups(view: View) -> list[tuple[str, list[dict[str, Any]]]]:
     ]
 
 
+def compared_in_words(view: View) -> str:
+    """By what those who answered are set beside those who live here, and that nothing else is."""
+    language, found = view.language, group_shares(view.site.content.coverage, view.site.night.city)["margin"]
+    margins = found.unique(maintain_order=True).to_list()
+    rest = [name for name in MARGINS if name not in margins]
+    said = language.say(
+        "Compared by %(margins)s only.", margins=language.listed([margin_in_words(m, language) for m in margins])
+    )
+    left = language.say("Nothing else about people is compared here.")
+    if rest:
+        named = language.listed([margin_in_words(m, language) for m in rest])
+        left = language.say(
+            "Not compared in this release: %(margins)s, and everything that no census count stands beside.",
+            margins=named,
+        )
+    return f"{said} {left}"
+
+
 def _group(row: dict[str, Any], view: View) -> dict[str, Any]:
     heard, residents = row["voice_share"], row["population_share"]
     is_known = heard is not None and residents is not None
+    is_under = is_known and heard < UNDER_HEARD_RATIO * residents
     return row | {
+        "decimals": int(is_under and view.language.share(heard) == view.language.share(residents)),
         "name": category_in_words(row["group"].split("=", 1)[1], view.language),
-        "is_under": is_known and heard < UNDER_HEARD_RATIO * residents,
+        "is_under": is_under,
     }
 
 

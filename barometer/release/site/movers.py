@@ -12,10 +12,12 @@ from barometer.release.language import N_
 from barometer.release.site.histories import history_drawing
 from barometer.release.site.view import View
 from barometer.release.summary import change_sentence
-from barometer.release.words import difference_in_words, period_in_words
+from barometer.release.words import change_in_words, difference_in_words, period_in_words
 
 MOST_SHOWN = 3
 FEW_PEOPLE = 30
+# Half the width of a 95 % interval, in standard errors.
+STANDARD_NORMAL_95 = 1.96
 # What tells of trust comes before what tells of something else.
 _OF_TRUST = ("more_trust", "less_trust")
 
@@ -44,7 +46,7 @@ def most_changed(view: View) -> list[Mover]:
 
 
 def _mover(row: dict[str, Any], view: View) -> Mover:
-    kind, verdict = _verdict(row, view)
+    kind, believed = verdict(row, view)
     return Mover(
         area=row["area"],
         name=row["area_name"],
@@ -53,13 +55,19 @@ def _mover(row: dict[str, Any], view: View) -> Mover:
             row["period_start"], row["period_end"], night=view.site.night.night, language=view.language
         ),
         verdict_kind=kind,
-        verdict=verdict,
+        verdict=believed,
         reasons=_reasons(row, view),
         drawing=history_drawing(view.site.series[row["indicator"]], row["area"], view.site.night.city.id),
     )
 
 
-def _verdict(row: dict[str, Any], view: View) -> tuple[str, str]:
+def verdict(row: dict[str, Any], view: View) -> tuple[str, str]:
+    """Whether to believe a change: yes, careful or no, and the words for it."""
+    if not row["is_clear"] and is_clear_alone(row):
+        return "no", view.language.say(
+            "Not yet. Taken alone it would look clear; among %(number)s comparisons it does not.",
+            number=view.language.number(view.site.changes.height),
+        )
     if not row["is_clear"]:
         return "no", view.language.say(
             "Not yet: of %(number)s changes compared, chance alone makes a few as large as this.",
@@ -68,6 +76,11 @@ def _verdict(row: dict[str, Any], view: View) -> tuple[str, str]:
     if explained_by_method(row, view):
         return "careful", view.language.say("With care: most of it comes from how it was measured, not from new data.")
     return "yes", view.language.say("Yes, as far as figures go: chance alone would hardly make a change of this size.")
+
+
+def is_clear_alone(row: dict[str, Any]) -> bool:
+    """The change's own 95 % interval leaves out 0."""
+    return abs(row["change"]) > STANDARD_NORMAL_95 * row["change_error"]
 
 
 def explained_by_method(row: dict[str, Any], view: View) -> bool:
@@ -85,8 +98,8 @@ def explanations_of(view: View, indicator: str, area: str) -> list[dict[str, Any
 
 def _reasons(row: dict[str, Any], view: View) -> list[str]:
     language, series = view.language, view.site.series[row["indicator"]]
-    change = difference_in_words(row["change"], series.indicator, language)
-    error = difference_in_words(1.96 * row["change_error"], series.indicator, language)
+    change = change_in_words(row["value_before"], row["value"], series.indicator, language)
+    error = difference_in_words(STANDARD_NORMAL_95 * row["change_error"], series.indicator, language)
     said = [language.say("A change of %(change)s, give or take %(error)s.", change=change, error=error)]
     figure = series.at(row["area"])
     if figure.n is not None and figure.n < FEW_PEOPLE and series.indicator.signal in ("answers", "posts"):

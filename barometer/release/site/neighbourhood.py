@@ -10,10 +10,11 @@ import polars as pl
 from barometer.release import words
 from barometer.release.language import N_
 from barometer.release.protect import EVERYONE
+from barometer.release.site.apart import p_of_difference, told_apart
 from barometer.release.site.claims import claim, newest_first
 from barometer.release.site.figures import Figure, Series
 from barometer.release.site.histories import history_drawing, interval_drawing
-from barometer.release.site.movers import explanations_of
+from barometer.release.site.movers import explanations_of, most_changed
 from barometer.release.site.view import View
 from barometer.release.summary import change_sentence
 
@@ -54,6 +55,7 @@ class _Shared:
         self.voices = voices(view)
         self.rumours = sorted((claim(row, view) for row in content.rumours.to_dicts()), key=newest_first)
         self.dimensions = view.by_dimension()
+        self.movers = {mover.area: mover for mover in most_changed(view)}
         adjacent = city.adjacency.filter(pl.col("geography") == city.primary)
         self.neighbours = _by_area(adjacent)
 
@@ -72,7 +74,8 @@ def _render(area: str, name: str, view: View, shared: _Shared) -> str:
         area=area,
         name=name,
         sentences=_sentences(area, view, shared),
-        dimensions=[(title, *_rows(members, area, view)) for title, members in shared.dimensions],
+        mover=shared.movers.get(area),
+        dimensions=_dimensions(area, view, shared),
         explanations=_explanations(area, view),
         rumours=[row for row in shared.rumours if area in row["areas"]],
         has_placed_rumours=any(row["areas"] for row in shared.rumours),
@@ -88,9 +91,18 @@ def _sentences(area: str, view: View, shared: _Shared) -> list[str]:
     return said or [view.language.say("No figure here changed by more than chance alone could explain.")]
 
 
-def _rows(members: list[Series], area: str, view: View) -> tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]:
+_Rows = tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]
+
+
+def _dimensions(area: str, view: View, shared: _Shared) -> list[tuple[Any, ...]]:
+    """Title, and rows of `_rows`, of each dimension."""
+    apart = told_apart(view.site.series, area, view.site.night.city.id)
+    return [(title, *_rows(members, area, view, apart)) for title, members in shared.dimensions]
+
+
+def _rows(members: list[Series], area: str, view: View, apart: dict[str, float]) -> _Rows:
     """Rows of what has a figure here, and under each reason the titles of what has none."""
-    shown = [_row(each, area, view) for each in members if each.at(area).is_shown]
+    shown = [_row(each, area, view, apart) for each in members if each.at(area).is_shown]
     missing: dict[str, list[str]] = {}
     for each in members:
         if not each.at(area).is_shown:
@@ -98,7 +110,7 @@ def _rows(members: list[Series], area: str, view: View) -> tuple[list[dict[str, 
     return shown, list(missing.items())
 
 
-def _row(series: Series, area: str, view: View) -> dict[str, Any]:
+def _row(series: Series, area: str, view: View, apart: dict[str, float]) -> dict[str, Any]:
     """One indicator here: its newest figure, how it was made, and its periods."""
     figure, city, indicator = series.at(area), view.site.night.city.id, series.indicator
     return {
@@ -113,7 +125,8 @@ def _row(series: Series, area: str, view: View) -> dict[str, Any]:
         "method": _short_method(figure, view),
         "reliability": "" if figure.reliability is None else view.language.number(figure.reliability, 2),
         "city": view.value(series.at(city).value, indicator),
-        "verdict": _beside_city(figure, series.at(city), view),
+        "verdict": _beside_city(series, figure, apart, view),
+        "uncertain": view.uncertain(figure, indicator),
         "interval_drawing": interval_drawing(series, figure, city),
         "history_drawing": history_drawing(series, area, city),
         "history": _history(series, area, view),
@@ -125,13 +138,13 @@ def _short_method(figure: Figure, view: View) -> str:
     return view.language.say(message) if message and figure.is_shown else ""
 
 
-def _beside_city(figure: Figure, city: Figure, view: View) -> str:
-    if figure.lower is None or figure.upper is None or city.value is None:
+def _beside_city(series: Series, figure: Figure, apart: dict[str, float], view: View) -> str:
+    """Higher or lower only where the difference is more than its own error makes likely; see `told_apart`."""
+    if p_of_difference(figure, series.at(view.site.night.city.id)) is None:
         return ""
-    if figure.lower > city.value:
-        return view.language.say("higher than the city")
-    if figure.upper < city.value:
-        return view.language.say("lower than the city")
+    difference = apart.get(series.indicator.id)
+    if difference is not None:
+        return view.language.say("higher than the city") if difference > 0 else view.language.say("lower than the city")
     return view.language.say("like the city, as far as known")
 
 

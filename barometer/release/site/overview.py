@@ -8,6 +8,7 @@ import polars as pl
 
 from barometer.release.site.claims import LABEL_TERMS, claim, newest_first
 from barometer.release.site.histories import history_drawing
+from barometer.release.site.index_page import standing
 from barometer.release.site.movers import (
     ADVICE_CLEAR,
     ADVICE_RUMOUR,
@@ -44,6 +45,7 @@ def render(view: View) -> str:
         rumours=rumours[:MOST_RUMOURS],
         first=first_steps(view, summary, movers, rumours),
         icc=site.icc,
+        standing=standing(view),
     )
 
 

@@ -104,10 +104,9 @@ def script_words(view: View) -> dict[str, Any]:
 
 def _words(series: Series, view: View) -> dict[str, Any]:
     indicator = series.indicator
-    question = " ".join(view.language.configured_text(text) for text in (indicator.question, indicator.withheld))
     return {
         "title": view.title(indicator),
-        "question": question.strip(),
+        "question": view.question(indicator),
         "direction": view.language.say(words.DIRECTIONS[indicator.direction]),
         "unit": unit_in_words(indicator, view.language),
         "voices": words.sentence_case(view.language.say(words.VOICES[indicator.signal])),

@@ -153,6 +153,12 @@ class View:
         """Its title."""
         return self.language.configured_text(indicator.title)
 
+    def question(self, indicator: Indicator) -> str:
+        """What was asked, what of it is shown, and why it is withheld where it is."""
+        asked, withheld = map(self.language.configured_text, (indicator.question, indicator.withheld))
+        counted = words.counted_in_words(indicator, self.language)
+        return " ".join(part for part in (asked, counted, withheld) if part)
+
     def value(self, value: float | None, indicator: Indicator) -> str:
         """A value in its unit."""
         return "" if value is None else words.value_in_words(value, indicator, self.language)
@@ -162,6 +168,12 @@ class View:
         if figure.lower is None or figure.upper is None:
             return self.language.say("not known")
         return words.interval_in_words(figure.lower, figure.upper, indicator, self.language)
+
+    def uncertain(self, figure: Figure, indicator: Indicator) -> str:
+        """That a figure is too uncertain to say, where its interval is too wide for it; else nothing."""
+        if figure.lower is None or figure.upper is None or not words.is_too_wide(figure.lower, figure.upper, indicator):
+            return ""
+        return self.language.say(words.TOO_UNCERTAIN)
 
     def people(self, n: int | None, indicator: Indicator) -> str:
         """How many are behind a figure."""

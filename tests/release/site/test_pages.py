@@ -22,8 +22,10 @@ from barometer.release.site import (
     overview,
     rumours_page,
 )
+from barometer.release.site.apart import told_apart
+from barometer.release.site.brief import brief
 from barometer.release.site.figures import NOTHING
-from barometer.release.site.movers import most_changed
+from barometer.release.site.movers import most_changed, verdict
 from barometer.release.site.releases import render_releases
 from barometer.release.site.view import Site, View
 from barometer.tables import EXPLAINED_BY, TABLES
@@ -103,7 +105,8 @@ def test_a_change_that_comes_from_the_method_is_to_be_taken_with_care(view: View
 def test_a_neighbourhoods_page_splits_its_changes_into_parts_that_sum(view: View) -> None:
     changed, clear = explained(view, (0.2, 0.0, -0.05, 0.1, 0.0), is_within_noise=False)
     text = of_area(changed, clear["area"]).text
-    assert "Where the changes come from" in text
+    assert "Since the last release: where the changes come from" in text
+    text = text[text.index("Since the last release: where") :]
     found = re.search(r"(\+[\d.]+)[^+−]*(\+[\d.]+)[^+−]*new data, (\+[\d.]+)[^+−]*the language model, (−[\d.]+)", text)
     assert found
     whole, *parts = (float(part.replace("−", "-")) for part in found.groups())
@@ -136,9 +139,8 @@ def test_no_neighbourhood_is_ranked_beside_the_city_within_its_uncertainty(view:
     city = view.site.night.city.id
     for area in list(view.site.areas)[:10]:
         page = of_area(view, area).text
-        figures = [(s.at(area), s.at(city)) for s in view.site.series.values() if s.at(area).is_shown]
-        higher = sum(f.lower > c.value for f, c in figures if f.lower is not None and c.value is not None)
-        lower = sum(f.upper < c.value for f, c in figures if f.upper is not None and c.value is not None)
+        apart = told_apart(view.site.series, area, city)
+        higher, lower = sum(size > 0 for size in apart.values()), sum(size < 0 for size in apart.values())
         assert page.count("higher than the city") == higher
         assert page.count("lower than the city") == lower
 
@@ -290,3 +292,128 @@ def test_no_english_sentence_is_left_on_a_swedish_page(telling: View, swedish: V
 
 def test_an_empty_list_of_releases_says_so() -> None:
     assert "Nothing has been released yet." in render_releases("Testville", False, [])
+
+
+def test_a_change_is_what_a_reader_finds_by_subtracting(view: View) -> None:
+    for mover in most_changed(view):
+        before, now = (
+            float(each) for each in re.findall(r"from (\d+(?:\.\d)?)%? to (\d+(?:\.\d)?)", mover.sentence)[0]
+        )
+        stated = float(re.findall(r"A change of (\d+(?:\.\d)?)", mover.reasons[0])[0])
+        assert stated == pytest.approx(abs(now - before))
+
+
+def test_a_change_clear_only_when_taken_alone_is_said_to_be_so(view: View) -> None:
+    row = view.site.changes.filter(~pl.col("is_clear")).sort("p").row(0, named=True) | {"change_error": 1.0}
+    alone, within = verdict(row | {"change": 1.97}, view), verdict(row | {"change": 1.95}, view)
+    number = f"{view.site.changes.height:,}"
+    assert alone == (
+        "no",
+        f"Not yet. Taken alone it would look clear; among {number} comparisons it does not.",
+    )
+    assert within[1].startswith(f"Not yet: of {number} changes compared")
+
+
+def test_a_card_of_the_overview_is_found_on_its_neighbourhoods_page(view: View) -> None:
+    addresses = read(overview, view).addresses("a")
+    for mover in most_changed(view):
+        assert f"{view.area_file(mover.area)}#changed" in addresses
+        page = of_area(view, mover.area)
+        assert "changed" in page.ids
+        assert mover.sentence in page.text
+        assert mover.verdict in page.text
+        assert "What changed here since the period before" in page.text
+
+
+def test_a_figure_with_too_wide_an_interval_is_quiet_and_not_said_in_tens(view: View) -> None:
+    estimates = view.site.content.estimates
+    is_it = (pl.col("indicator") == "rumour_share") & (pl.col("geography") == "city")
+    wide = estimates.with_columns(
+        lower=pl.when(is_it).then(0.01).otherwise("lower"), upper=pl.when(is_it).then(0.54).otherwise("upper")
+    )
+    changed = View(
+        Site(replace(view.site.content, estimates=wide), view.site.night, view.site.folder), ENGLISH, (ENGLISH,)
+    )
+    shown = brief(changed)
+    assert any("(too uncertain to say)" in row[1] for row in shown["figures"] if row[2] == "1.0% to 54%")
+    assert "too uncertain to say" not in str(brief(view)["headlines"])
+    first = wide.filter(pl.col("indicator") != "posts_distrust_share")
+    changed = View(
+        Site(replace(view.site.content, estimates=first), view.site.night, view.site.folder), ENGLISH, (ENGLISH,)
+    )
+    page = read(overview, changed)
+    assert re.search(r"\d+% too uncertain to say 95% interval 1\.0% to 54%", page.text)
+    assert "number is-uncertain" in [attrs.get("class") for _, attrs in page.tags]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("XA", "Invented country A"),
+        ("XZ", "Invented country Z"),
+        ("QM", "Invented country QM"),
+        ("AA", "Invented country AA"),
+        ("ZZ", "Invented country ZZ"),
+        ("XK", "Kosovo"),
+        ("QA", "Qatar"),
+        ("SE", "Sweden"),
+    ],
+)
+def test_codes_left_to_their_users_are_invented_countries(view: View, code: str, said: str) -> None:
+    assert index_page.country_in_words(code, view) == said
+
+
+def test_the_index_is_told_in_one_sentence_on_overview_and_brief(view: View) -> None:
+    said = index_page.standing(view)
+    assert re.fullmatch(r"Ahead on .*Participation.*, behind on .*; \d+ of 12 up since 20\d\d\.", said)
+    assert said in read(overview, view).text
+    assert brief(view)["icc"].endswith(said)
+
+
+def test_points_above_the_others_are_what_the_table_gives(view: View) -> None:
+    text = read(index_page, view).text
+    name, score, points = re.findall(r"(Participation): ([\d.]+), ([\d.]+) points above", text)[0]
+    median = re.findall(rf"{name} {score} ([\d.]+) ", text)[0]
+    assert float(score) - float(median) == pytest.approx(float(points))
+    assert index_page.points_in_words(62.5, view) == "62.5"
+    assert index_page.points_in_words(63.0, view) == "63"
+
+
+def test_parts_are_marked_and_what_fell_or_stayed_is_named(view: View) -> None:
+    text = read(index_page, view).text
+    assert re.search(r"\(part of Intercultural lens\): \d+, [\d.]+ points", text)
+    fell, stayed = (int(n) for n in re.findall(r"(\d+) fell and (\d+) stayed", text)[0])
+    for count, lead in ((fell, "Fell"), (stayed, "Stayed")):
+        named = re.findall(rf"{lead}: ([^.]+)\.", text)
+        assert len(re.split(", | and ", named[0])) >= count if count else not named
+
+
+def test_the_map_says_which_answers_its_share_counts(view: View) -> None:
+    text = read(map_page, view).text
+    assert "Shown is the share of people who answered 3 to 4." in text
+    assert "only neighbourhoods clearly different from the city" in text
+    assert view.question(view.site.series["trust_council"].indicator).count("Shown is") == 0
+
+
+def test_shares_that_round_alike_have_a_decimal(view: View) -> None:
+    group = {"group": "age_band=16-24", "voice_share": 0.0164, "population_share": 0.0236}
+    assert methods._group(group, view)["decimals"] == 1
+    assert methods._group(group | {"voice_share": 0.01}, view)["decimals"] == 0
+
+
+def test_what_is_not_compared_is_said(view: View) -> None:
+    text = read(methods, view).text
+    assert "Compared by age band only. Not compared in this release: disability, " in text
+
+
+def test_thinly_heard_places_are_named_or_said_to_be_on_their_pages(view: View) -> None:
+    assert "Each of their pages says so; the counts themselves are withheld." in read(overview, view).text
+    coverage = view.site.content.coverage
+    silent = coverage.filter((pl.col("voices").is_null() | (pl.col("voices") == 0)) & (pl.col("signal") == "posts"))
+    one = next(iter(silent["area"]))
+    few = coverage.with_columns(
+        voices=pl.when(pl.col("area") == one).then(None).otherwise(pl.col("voices").fill_null(20).clip(lower_bound=20))
+    )
+    changed = replace(view.site.content, coverage=few)
+    text = read(overview, View(Site(changed, view.site.night, view.site.folder), ENGLISH, (ENGLISH,))).text
+    assert f"Thinly heard there: {view.site.areas[one]}; the counts themselves are withheld." in text

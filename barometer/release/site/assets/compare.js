@@ -1,7 +1,6 @@
 "use strict";
 (function () {
-  const { byId, words, figures, say, number, inWords, difference, figure, interval, reason, element, draw, ready } = window.barometer;
-  const FALSE_DISCOVERY_RATE = 0.05;
+  const { byId, words, figures, say, number, inWords, difference, figure, interval, reason, element, draw, ready, toldApart } = window.barometer;
   const SIDES = ["a", "b"];
   const nameOf = (area) => (area === figures.city ? words.say.wholeCity : figures.areas[area]);
   let chart = null;
@@ -16,33 +15,14 @@
     return period < 0 ? { value: null, lower: null, upper: null, reason: null, period } : { ...figure(indicator, side.area, period), period };
   }
 
-  // Complementary error function, Numerical Recipes' rational Chebyshev form: relative error below 1.2e-7.
-  function erfc(x) {
-    const z = Math.abs(x);
-    const t = 1 / (1 + z / 2);
-    const terms = [-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277];
-    const sum = terms.reduceRight((rest, term) => term + t * rest, 0);
-    const found = t * Math.exp(-z * z + sum);
-    return x >= 0 ? found : 2 - found;
-  }
-
   function tested(id) {
     const [a, b] = SIDES.map((side) => figureOf(id, sideOf(side)));
-    const error = Math.hypot(a.error || 0, b.error || 0);
-    const isTestable = a.value !== null && b.value !== null && error > 0;
-    return { id, a, b, isTestable, p: isTestable ? erfc(Math.abs(a.value - b.value) / error / Math.SQRT2) : 1 };
+    return { id, a, b };
   }
 
-  // Benjamini and Hochberg (1995): which differences stay when all are tested together.
-  function discoveries(rows) {
-    const ordered = rows.filter((row) => row.isTestable).sort((left, right) => left.p - right.p);
-    let last = -1;
-    ordered.forEach((row, k) => { if (row.p <= (FALSE_DISCOVERY_RATE * (k + 1)) / ordered.length) last = k; });
-    return new Set(ordered.slice(0, last + 1).map((row) => row.id));
-  }
-
-  function cell(found, id) {
+  function cell(found, id, label) {
     const made = element("td");
+    made.dataset.label = label;
     if (found.value === null) {
       made.append(element("span", found.reason ? reason(found) : words.say.unknown, "why"));
       return made;
@@ -70,7 +50,7 @@
 
   function drawTable() {
     const rows = new Map(words.groups.flatMap(([, ids]) => ids.map((id) => [id, tested(id)])));
-    const apart = discoveries([...rows.values()]);
+    const apart = toldApart([...rows.values()]);
     SIDES.forEach((side) => { byId("head-" + side).textContent = headOf(side); });
     const table = byId("comparison");
     table.querySelectorAll("tbody").forEach((body) => body.remove());
@@ -96,7 +76,9 @@
     const made = element("tr", undefined, apart.has(row.id) ? "is-apart" : "");
     const title = element("th", words.indicators[row.id].title);
     title.scope = "row";
-    made.append(title, cell(row.a, row.id), cell(row.b, row.id), element("td", verdict(row, apart)));
+    const told = element("td", verdict(row, apart));
+    told.dataset.label = byId("head-difference").textContent;
+    made.append(title, ...SIDES.map((side) => cell(row[side], row.id, headOf(side))), told);
     return made;
   }
 
@@ -130,7 +112,7 @@
       const made = element("tr");
       const heading = element("th", period);
       heading.scope = "row";
-      made.append(heading, ...[a, b, figures.city].map((area) => cell(figure(indicator, area, k), id)));
+      made.append(heading, ...[a, b, figures.city].map((area) => cell(figure(indicator, area, k), id, nameOf(area))));
       return made;
     }));
     if (!chart) return Promise.resolve();

@@ -1,9 +1,10 @@
 "use strict";
 (function () {
-  const { byId, words, figures, say, number, inWords, figure, interval, reason, label, people, element, upperFirst, ready } = window.barometer;
+  const { byId, words, figures, say, number, inWords, figure, interval, reason, label, people, element, upperFirst, ready, apartFromCity } = window.barometer;
   const areas = Object.entries(figures.areas).map(([area, name]) => ({ area, name }));
   const links = new Map([...document.querySelectorAll("#map a")].map((link) => [link.dataset.area, link]));
   const state = { indicator: words.chosen, period: figures.indicators[words.chosen].latest, key: "name", descending: false };
+  const tested = new Map();
   const SVG = "http://www.w3.org/2000/svg";
   let current = areas[0].area;
 
@@ -16,10 +17,18 @@
     return 0;
   }
 
+  // The rule of the neighbourhoods' own pages and of comparisons, so that no two pages disagree.
+  function isApart(area) {
+    const back = indicator().latest - state.period;
+    if (!tested.has(back)) tested.set(back, new Map(areas.map((each) => [each.area, apartFromCity(each.area, back)])));
+    return tested.get(back).get(area).has(state.indicator);
+  }
+
   function drawMap() {
     areas.forEach(({ area, name }) => {
       const found = figure(indicator(), area, state.period);
       const link = links.get(area);
+      link.classList.toggle("is-alike", byId("only-apart").checked && !isApart(area));
       link.firstElementChild.setAttribute("fill", found.value === null ? "url(#hatch)" : indicator().colours[classOf(found.value)]);
       link.setAttribute("aria-label", label(name, found, indicator()));
     });
@@ -63,7 +72,7 @@
     const found = areas.map(({ area }) => figure(indicator(), area, state.period));
     const shown = found.filter((each) => each.value !== null);
     const city = figure(indicator(), figures.city, state.period).value;
-    const apart = shown.filter((each) => each.lower !== null && city !== null && (each.lower > city || each.upper < city)).length;
+    const apart = areas.filter(({ area }) => isApart(area)).length;
     const value = city === null ? "" : inWords(city, indicator());
     const told = city === null ? "" : " " + (apart ? say("apart", { number: number(apart), value }) : say("noneApart", { value }));
     byId("map-words").textContent = say("mapWords", { shown: number(shown.length), all: number(found.length) }) + told;
@@ -117,7 +126,7 @@
 
   function drawTable() {
     byId("figures-city").replaceChildren(row(figures.city, words.say.wholeCity));
-    byId("figures-areas").replaceChildren(...sorted().map(({ area, name }) => row(area, name)));
+    byId("figures-areas").replaceChildren(...sorted().filter(({ area }) => !byId("only-apart").checked || isApart(area)).map(({ area, name }) => row(area, name)));
     document.querySelectorAll("#figures thead th").forEach((heading) => {
       if (heading.querySelector("button").dataset.key === state.key) heading.setAttribute("aria-sort", state.descending ? "descending" : "ascending");
       else heading.removeAttribute("aria-sort");
@@ -202,6 +211,7 @@
     state.period = Number(event.target.value);
     draw();
   });
+  byId("only-apart").addEventListener("change", draw);
   byId("area").addEventListener("input", (event) => find(event.target.value));
   byId("area").form.addEventListener("submit", (event) => {
     event.preventDefault();

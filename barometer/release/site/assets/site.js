@@ -5,6 +5,8 @@ window.barometer = (function () {
   const given = byId("page-data");
   const words = given ? JSON.parse(given.textContent) : {};
   const figures = window.barometerFigures;
+  const FALSE_DISCOVERY_RATE = 0.05;
+  const [NARROW_PX, NARROW_STEP_PX, PANEL_PX, PANEL_EDGE_PX] = [560, 46, 240, 56];
   const MINUS = "\u2212";
 
   // Fill the named placeholders of a message; a doubled per cent sign is one.
@@ -75,12 +77,57 @@ window.barometer = (function () {
     return text.replace(/^./, (letter) => letter.toUpperCase());
   }
 
+  // Complementary error function, Numerical Recipes' rational Chebyshev form: relative error below 1.2e-7.
+  function erfc(x) {
+    const z = Math.abs(x);
+    const t = 1 / (1 + z / 2);
+    const terms = [-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277];
+    const sum = terms.reduceRight((rest, term) => term + t * rest, 0);
+    const found = t * Math.exp(-z * z + sum);
+    return x >= 0 ? found : 2 - found;
+  }
+
+  // Rows { id, a, b } of two places: ids whose difference is more than its own error makes likely, all of them tested
+  // together (Benjamini and Hochberg, 1995). barometer/release/site/apart.py is the same rule.
+  function toldApart(rows) {
+    const error = ({ a, b }) => Math.hypot(a.error || 0, b.error || 0);
+    const p = (row) => erfc(Math.abs(row.a.value - row.b.value) / error(row) / Math.SQRT2);
+    const testable = rows.filter((row) => row.a.value !== null && row.b.value !== null && error(row) > 0);
+    const ordered = testable.map((row) => [p(row), row.id]).sort(([left], [right]) => left - right);
+    let last = -1;
+    ordered.forEach(([chance], k) => { if (chance <= (FALSE_DISCOVERY_RATE * (k + 1)) / ordered.length) last = k; });
+    return new Set(ordered.slice(0, last + 1).map(([, id]) => id));
+  }
+
+  // Ids of the indicators in which an area can be told apart from the whole city, so many periods before the newest.
+  function apartFromCity(area, back) {
+    const at = (indicator, place) => figure(indicator, place, indicator.latest - back);
+    return toldApart(Object.entries(figures.indicators).map(([id, indicator]) => ({ id, a: at(indicator, area), b: at(indicator, figures.city) })));
+  }
+
+  // Where a chart is narrow: names above their bars, and as many small panels side by side as fit.
+  function fitted(specification, width) {
+    if (specification.facet) {
+      const columns = Math.max(1, Math.min(4, Math.floor(width / PANEL_PX)));
+      return { ...specification, columns, spec: { ...specification.spec, width: Math.floor(width / columns) - PANEL_EDGE_PX } };
+    }
+    if (width >= NARROW_PX) return specification;
+    const above = { labelAlign: "left", labelPadding: 0, labelOffset: -18, labelLimit: width - 8, ticks: false, domain: false };
+    const place = (part) => {
+      const y = (part.encoding || {}).y;
+      return y && y.type === "nominal" ? { ...part, encoding: { ...part.encoding, y: { ...y, axis: { ...y.axis, ...above } } } } : part;
+    };
+    const made = { ...place(specification), ...(specification.layer ? { layer: specification.layer.map(place) } : {}) };
+    return specification.height && specification.height.step ? { ...made, height: { step: NARROW_STEP_PX } } : made;
+  }
+
   // Charts take text and line colours from the page, and evaluate no code: the policy of these pages forbids it.
   function draw(selector, specification, datasets) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const own = { "#1f2933": "--ink", "#3d4852": "--ink" };
-    const themed = JSON.parse(JSON.stringify(specification).replace(/#1f2933|#3d4852/g, (found) => colour(own[found])));
+    const shaped = fitted(specification, document.querySelector(selector).clientWidth);
+    const themed = JSON.parse(JSON.stringify(shaped).replace(/#1f2933|#3d4852/g, (found) => colour(own[found])));
     const config = {
       ...themed.config,
       axis: { labelFontSize: 13, labelColor: colour("--ink"), gridColor: colour("--line"), domainColor: colour("--quiet"), tickColor: colour("--quiet") },
@@ -107,6 +154,6 @@ window.barometer = (function () {
   window.addEventListener("hashchange", openTarget);
   window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
 
-  return { byId, words, figures, say, number, inWords, difference, figure, interval, reason, label, people, element, upperFirst, draw, ready };
+  return { byId, words, figures, say, number, inWords, difference, figure, interval, reason, label, people, element, upperFirst, draw, ready, toldApart, apartFromCity };
 })();
 if (!document.querySelector("script[src$='map.js'], script[src$='compare.js'], script[src$='charts.js']")) window.barometer.ready();
