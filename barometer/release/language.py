@@ -100,7 +100,7 @@ class Language:
         rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
         decimal, group = self.separators
         plain = f"{rounded:,}".replace(",", "\0").replace(".", decimal).replace("\0", group)
-        return plain.replace("-", MINUS)
+        return plain.replace("-", MINUS if rounded else "")
 
     def share(self, value: float, decimals: int = 0) -> str:
         """A share (0-1) as per cent."""

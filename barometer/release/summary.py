@@ -280,7 +280,9 @@ def _audit_sentences(audits: pl.DataFrame, language: Language) -> list[str]:
 
 def _agreement_clause(alpha: float, language: Language) -> str:
     return language.say(
-        "; people who labelled the same posts agree with an alpha of %(alpha)s", alpha=language.number(alpha, 2)
+        "; people who labelled the same posts agree with an alpha of %(alpha)s (Krippendorff’s: 1 is full agreement, 0 "
+        "no more than chance)",
+        alpha=language.number(alpha, 2),
     )
 
 

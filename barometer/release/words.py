@@ -175,4 +175,7 @@ def period_in_words(start: date, end: date, *, night: date, language: Language =
         words = between(f"{start.day} {language.month(start)}", language.day(end), language)
     else:
         words = between(f"{start.day}", language.day(end), language)
-    return language.say("%(period)s (still running)", period=words) if end > night else words
+    if end <= night:
+        return words
+    until = f"{night.day} {language.month(night)}"
+    return language.say("%(period)s (still running; data to %(day)s)", period=words, day=until)

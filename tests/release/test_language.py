@@ -35,7 +35,13 @@ def advice() -> set[str]:
 
 @pytest.mark.parametrize(
     ("value", "decimals", "english", "swedish"),
-    [(1234567.5, 0, "1,234,568", "1 234 568"), (6.25, 1, "6.3", "6,3"), (-0.5, 1, "−0.5", "−0,5"), (0, 0, "0", "0")],
+    [
+        (1234567.5, 0, "1,234,568", "1 234 568"),
+        (6.25, 1, "6.3", "6,3"),
+        (-0.5, 1, "−0.5", "−0,5"),
+        (-0.04, 1, "0.0", "0,0"),
+        (0, 0, "0", "0"),
+    ],
 )
 def test_numbers(value: float, decimals: int, english: str, swedish: str) -> None:
     assert ENGLISH.number(value, decimals) == english

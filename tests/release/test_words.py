@@ -55,7 +55,7 @@ def test_differences_of_shares_are_percentage_points() -> None:
         (date(2026, 3, 2), date(2026, 3, 29), "2 to 29 March 2026"),
         (date(2026, 3, 16), date(2026, 4, 12), "16 March to 12 April 2026"),
         (date(2025, 12, 22), date(2026, 1, 18), "22 December 2025 to 18 January 2026"),
-        (date(2026, 4, 13), date(2026, 5, 10), "13 April to 10 May 2026 (still running)"),
+        (date(2026, 4, 13), date(2026, 5, 10), "13 April to 10 May 2026 (still running; data to 9 May)"),
         (date(2026, 5, 9), date(2026, 5, 9), "9 May 2026"),
     ],
 )

@@ -34,7 +34,7 @@ LABELS = {
         "Every figure on this page comes from a simulation made for demonstration. None of it says anything about real "
         "people or real places."
     ),
-    "approval": N_("Who approved this release, and when, stands on its pages (index.html)."),
+    "approval": N_("Who approved this release, and when, stands at the top of every page of its site."),
     "unheard": N_("Who is not heard"),
     "stand": N_("Where the whole city stands"),
     "figure": N_("Figure"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from barometer.release.disclosure import ROUNDING_BASE
@@ -36,7 +37,7 @@ _BECAUSE_OF_POSTS = {
 def claim(row: dict[str, Any], view: View) -> dict[str, Any]:
     """A row of `published_rumours` with state, why (it is in that state), about (what it may claim), label, answers,
     has_ruling (a person said what it is or how it stands), week (people of the last week, in words)."""
-    found = answers(row, view.site.library)
+    found = [each | {"published": _day(each["published"], view)} for each in answers(row, view.site.library)]
     about = [{"claim": each["claim"], "is_confirmed": each["is_confirmed"]} for each in found]
     words = ", ".join(row["terms"][:LABEL_TERMS])
     return row | {
@@ -48,6 +49,14 @@ def claim(row: dict[str, Any], view: View) -> dict[str, Any]:
         "has_ruling": row["status_by"] == "person" or bool(row["evidence"]),
         "week": passed_on(row["week_voices"], view),
     }
+
+
+def _day(text: str, view: View) -> str:
+    """A day of the library as the page writes days; what is no day stays as it is."""
+    try:
+        return view.language.day(date.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def why(row: dict[str, Any], view: View) -> str:

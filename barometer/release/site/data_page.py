@@ -43,7 +43,10 @@ COLUMNS = {
     "n": N_("people, ratings, sessions or records behind it; people to the nearest %(rounding)s, empty where withheld"),
     "effective_n": N_("how many people drawn at random would tell as much"),
     "reliability": N_("from 0 to 1: how far differences between areas are more than noise"),
-    "method": N_("how the figure was made: direct, model, prevalence, nowcast and so on"),
+    "method": N_(
+        "how the figure was made: direct, model, prevalence (a share corrected for the language model’s errors), "
+        "nowcast (brought up to date) and so on"
+    ),
     "missing_reason": N_("why there is no figure"),
     "synthetic": N_("true where a simulation made it"),
     "issued_at": N_("when it was worked out"),

@@ -125,6 +125,8 @@ def _row(series: Series, area: str, view: View, apart: dict[str, float]) -> dict
         "method": _short_method(figure, view),
         "reliability": "" if figure.reliability is None else view.language.number(figure.reliability, 2),
         "city": view.value(series.at(city).value, indicator),
+        "city_interval": view.interval(series.at(city), indicator) if series.at(city).is_shown else "",
+        "waves": view.language.say("over all waves") if figure.method == "nowcast" else "",
         "verdict": _beside_city(series, figure, apart, view),
         "uncertain": view.uncertain(figure, indicator),
         "interval_drawing": interval_drawing(series, figure, city),
@@ -180,15 +182,23 @@ def explanation(series: Series, parts: list[dict[str, Any]], view: View) -> dict
         "change": signed(parts[0]["change"], series, view),
         "since": parts[0]["since"],
         "is_within_noise": parts[0]["is_within_noise"],
-        "parts": [
-            (view.language.say(FACTORS.get(p["factor"], p["factor"])), signed(p["part"], series, view)) for p in parts
-        ],
+        "parts": [(_factor(part, view), signed(part["part"], series, view)) for part in parts],
     }
 
 
+def _factor(part: dict[str, Any], view: View) -> str:
+    """What a part comes from; where the whole change is within noise, that new data are."""
+    named = view.language.say(FACTORS.get(part["factor"], part["factor"]))
+    if part["factor"] != "new_data" or not part["is_within_noise"]:
+        return named
+    return view.language.say("%(factor)s (within chance)", factor=named)
+
+
 def signed(change: float, series: Series, view: View) -> str:
-    """A change with its sign."""
+    """A change with its sign; one that rounds to nothing has none."""
     size = words.difference_in_words(change, series.indicator, view.language)
+    if not any(digit in size for digit in "123456789"):
+        return size
     return f"{'−' if change < 0 else '+'}{size}"
 
 

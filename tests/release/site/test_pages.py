@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -417,3 +418,54 @@ def test_thinly_heard_places_are_named_or_said_to_be_on_their_pages(view: View) 
     changed = replace(view.site.content, coverage=few)
     text = read(overview, View(Site(changed, view.site.night, view.site.folder), ENGLISH, (ENGLISH,))).text
     assert f"Thinly heard there: {view.site.areas[one]}; the counts themselves are withheld." in text
+
+
+def test_a_part_within_chance_says_so_once_and_nothing_has_no_sign(view: View) -> None:
+    changed, clear = explained(view, (0.2, 0.0, 0.0, -0.0001, 0.0), is_within_noise=True)
+    text = of_area(changed, clear["area"]).text
+    section = text[text.index("Since the last release: where") :]
+    assert section.count("within chance") == 1
+    assert "new data (within chance)" in section
+    assert "−0.0 " not in section
+    assert "0.0 the language model" in section or "0.0 percentage points the language model" in section
+
+
+def test_a_period_still_running_says_how_far_its_data_go(view: View) -> None:
+    running = view.period((date(2026, 4, 20), date(2026, 5, 17)))
+    assert running == "20 April to 17 May 2026 (still running; data to 9 May)"
+
+
+def test_the_citys_figures_stand_with_their_interval_and_words_are_explained(view: View) -> None:
+    area = next(a for a in view.site.areas if view.site.series["trust_council"].at(a).is_shown)
+    series, city = view.site.series["trust_council"], view.site.night.city.id
+    text = of_area(view, area).text
+    assert (
+        f"{view.value(series.at(city).value, series.indicator)} {view.interval(series.at(city), series.indicator)}"
+        in text
+    )
+    assert "Reliability, from 0 to 1, says" in text
+    assert "how well each kind of post is found" in read(methods, view).text
+    assert "prevalence (a share corrected" in read(data_page, view).text
+
+
+def test_a_figure_brought_up_to_date_rests_on_all_waves(view: View) -> None:
+    series = view.site.series["trust_council"]
+    area = next(a for a in view.site.areas if series.at(a).is_shown)
+    rows = view.site.content.estimates.with_columns(
+        method=pl.when(pl.col("indicator") == "trust_council").then(pl.lit("nowcast")).otherwise("method")
+    )
+    changed = View(
+        Site(replace(view.site.content, estimates=rows), view.site.night, view.site.folder), ENGLISH, (ENGLISH,)
+    )
+    assert of_area(changed, area).text.count("people answered over all waves") == 1
+    assert "over all waves" not in of_area(view, area).text
+
+
+def test_what_answers_a_claim_has_its_day_written_out(view: View) -> None:
+    rumours = view.site.content.rumours.with_columns(suggested=pl.lit(["synthetic-library-closure"]))
+    changed = View(
+        Site(replace(view.site.content, rumours=rumours), view.site.night, view.site.folder), ENGLISH, (ENGLISH,)
+    )
+    text = read(rumours_page, changed).text
+    assert "Synthetic City Council (invented) , 19 January 2026" in text
+    assert "2026-01-19" not in text
