@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,12 @@ TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
 # Tagged, with a title, a language and words for every picture.
 STANDARD: Final = "ua-1"
 MOST_SENTENCES = 4
-MOST_RUMOURS = 4
+MOST_RUMOURS = 3
 MOST_ALERTS = 2
 MOST_FIGURES = 14
+FEWER_FIGURES = 4
+PAGES = 2
+_PAGE = re.compile(rb"/Type\s*/Page\b(?!s)")
 LABELS = {
     "kicker": N_("Social Trust Barometer"),
     "title": N_("Social trust in %(city)s: brief for councillors"),
@@ -71,13 +75,24 @@ LABELS = {
 
 
 def render(view: View) -> bytes:
-    """The PDF. Dates itself by the night, so that drafting again gives the same bytes."""
-    inputs = {"brief": json.dumps(brief(view), ensure_ascii=False)}
+    """The PDF: fewer figures of the whole city where the rest needs the room of its two pages.
+
+    Dates itself by the night, so that drafting again gives the same bytes.
+    """
+    content = brief(view)
+    made = _set(content, view)
+    while len(_PAGE.findall(made)) > PAGES and content["figures"]:
+        content["figures"] = content["figures"][:-FEWER_FIGURES]
+        made = _set(content, view)
+    return made
+
+
+def _set(content: dict[str, Any], view: View) -> bytes:
     made = typst.compile(
         TEMPLATE.read_bytes(),
         format="pdf",
         ignore_system_fonts=True,
-        sys_inputs=inputs,
+        sys_inputs={"brief": json.dumps(content, ensure_ascii=False)},
         pdf_standards=STANDARD,
         timestamp=int(view.site.night.issued_at.timestamp()),
     )

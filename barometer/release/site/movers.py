@@ -80,7 +80,7 @@ def verdict(row: dict[str, Any], view: View) -> tuple[str, str]:
 
 def is_clear_alone(row: dict[str, Any]) -> bool:
     """The change's own 95 % interval leaves out 0."""
-    return abs(row["change"]) > STANDARD_NORMAL_95 * row["change_error"]
+    return bool(abs(row["change"]) > STANDARD_NORMAL_95 * row["change_error"])
 
 
 def explained_by_method(row: dict[str, Any], view: View) -> bool:

@@ -12,10 +12,11 @@ import pytest
 from barometer.classify.rumours import ANSWERED_SHARE, FADED_AFTER_DAYS
 from barometer.release.language import ENGLISH
 from barometer.release.site import claims, neighbourhood, overview, rumours_page
-from barometer.release.site.brief import brief
+from barometer.release.site.brief import brief, render
 from barometer.release.site.claims import claim, meaning, newest_first, passed_on
 from barometer.release.site.overview import rumour_step
 from barometer.release.site.view import Site, View
+from tests.release.sample_night import invented_alerts
 from tests.release.site.reading import Page
 
 CLOSURE = "The council will close the branch library and sell the building to a developer for flats"
@@ -157,3 +158,16 @@ def test_the_brief_tells_state_and_finding(view: View) -> None:
     said = brief(with_claims(view, {"suggested": ["synthetic-library-closure"]}))["rumours"][0]
     assert "Answered: Called answered because enough people contradicted it in posts." in said[1]
     assert said[2].endswith("(finding on the claim: false)")
+
+
+def test_a_brief_full_of_claims_and_alerts_still_has_two_pages(many: View, swedish: View) -> None:
+    night, city = many.site.night, many.site.night.city
+    rumours = many.site.content.rumours.with_columns(suggested=pl.lit(["synthetic-library-closure"]))
+    alerts = invented_alerts(night, *city.neighbourhoods["area"][:2]).drop("message", "moved_with")
+    alerts = alerts.with_columns(area_name=pl.lit("A neighbourhood with a long name")).with_columns(
+        advice=pl.lit("Look first at who answered this time and in the waves before, on the page of who is heard. " * 2)
+    )
+    content = replace(many.site.content, rumours=rumours, alerts=alerts)
+    for language in (ENGLISH, swedish.language):
+        full = View(Site(content, night, many.site.folder), language, swedish.languages)
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", render(full))) == 2

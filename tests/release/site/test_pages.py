@@ -163,7 +163,7 @@ def test_what_is_withheld_is_not_told_by_any_page(view: View) -> None:
 
 def test_the_map_comes_with_every_area_as_a_link_that_says_its_figure(view: View) -> None:
     page = read(map_page, view)
-    links = {a["data-area"]: a for tag, a in page.tags if tag == "a" and "data-area" in a}
+    links = {str(a["data-area"]): a for tag, a in page.tags if tag == "a" and "data-area" in a}
     assert set(links) == set(view.site.areas)
     assert all(links[area]["href"] == view.area_file(area) for area in links)
     labels = [str(a["aria-label"]) for a in links.values()]
