@@ -34,7 +34,7 @@ up: $(RUN_STAMP) ## Airflow's interface and the release site on this machine, un
 	@$(BIN)/python -m barometer.ops up
 
 test: test-env system-parts ## Install the test tools and run the whole suite
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)
+	@$(BIN)/python -m pytest -n 3 --dist loadscope $(TESTS)
 
 lint: test-env ## Style, types and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -146,12 +146,13 @@ class AirflowHome:
 def _barometer_variables(settings: Settings) -> dict[str, str]:
     """The settings as the variables they are read from, so that every task has the caller's, with absolute paths."""
     values = settings.model_dump()
-    return {f"BAROMETER_{name.upper()}": _absolute(value) for name, value in values.items()}
+    return {f"BAROMETER_{name.upper()}": _absolute(name, value) for name, value in values.items() if value}
 
 
-def _absolute(value: object) -> str:
-    text = str(value)
-    return text if "://" in text else str(Path(text).resolve())
+def _absolute(name: str, value: object) -> str:
+    """Folders with their whole path; a lake in an object store, and what is no folder, as it is."""
+    is_folder = isinstance(value, Path) or (name == "lake" and "://" not in str(value))
+    return str(Path(str(value)).resolve()) if is_folder else str(value)
 
 
 def new_secrets() -> Secrets:

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
+from scipy.sparse import hstack as csr_hstack
 from scipy.sparse.csgraph import connected_components
 
 from barometer.errors import ReleaseRefused
@@ -28,8 +30,12 @@ _WITHIN_SECONDS = 20.0
 # Where a withheld count has no bound at all, the solver is given one this many times the width it looks for.
 _FAR = 100
 _IS_WHOLE = 1e-6
+# How many cells may move for one that is moved on purpose.
+_WORTH_MOVING = 100.0
+_MOST_ROUNDS = 12
+_CHOSEN = 0.5
 _SEED = 0
-_MOST_MISSES = 3
+_MOST_TABLES = 400
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,14 @@ class Equation:
 
 @dataclass(frozen=True)
 class Puzzle:
-    """What a reader has: unknown -> least and greatest value it can have by itself, and the equations between them."""
+    """What a reader has: unknown -> least and greatest value it can have by itself, and the equations between them.
+
+    `fitting`: values that fit, the true ones; a reader has them not, they only save the attack its first steps.
+    """
 
     ranges: Mapping[str, Range]
     equations: Sequence[Equation]
+    fitting: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,13 +67,23 @@ class _Part:
     constants: Array
     lower: Array
     upper: Array
+    fitting: Array | None = None
+
+    def fits(self, table: Array) -> bool:
+        """Whether these values lie between the bounds and solve every equation."""
+        is_within = bool(((table >= self.lower) & (table <= self.upper)).all())
+        return is_within and bool(np.array_equal(self.matrix @ table, self.constants))
 
 
 @dataclass(frozen=True)
 class _Search:
-    """A question to the solver, known by its `digest`: the choice of cells and the gate ask the same one."""
+    """A question to the solver, known by its `digest`: the choice of cells and the gate ask the same one.
+
+    `structure`: digest of its equations alone, which stay the same whatever cells are shown.
+    """
 
     digest: bytes
+    structure: bytes = field(compare=False)
     part: _Part = field(compare=False)
     wanted: Mapping[int, int] = field(compare=False)
 
@@ -71,11 +91,13 @@ class _Search:
     def of(cls, part: _Part, wanted: Mapping[int, int]) -> _Search:
         """The question which of the unknowns `wanted` are narrower than asked for."""
         matrix = part.matrix.tocoo()
-        arrays = (*matrix.coords, matrix.data, part.constants, part.lower, part.upper)
-        text = repr((part.unknowns, sorted(wanted.items()))).encode()
-        return cls(
-            sha256(b"".join([text, *(np.ascontiguousarray(a).tobytes() for a in arrays)])).digest(), part, wanted
-        )
+        structure = _digest(repr(part.unknowns), *matrix.coords, matrix.data, part.constants)
+        asked = _digest(repr(sorted(wanted.items())), part.lower, part.upper)
+        return cls(structure + asked, structure, part, wanted)
+
+
+def _digest(text: str, *arrays: npt.NDArray[Any]) -> bytes:
+    return sha256(b"".join([text.encode(), *(np.ascontiguousarray(each).tobytes() for each in arrays)])).digest()
 
 
 def feasible_range(puzzle: Puzzle, unknown: str) -> Range:
@@ -127,7 +149,12 @@ def _parts(puzzle: Puzzle, wanted: Iterable[str]) -> Iterator[_Part]:
             constants=constants[used],
             lower=bounds[of_part, 0],
             upper=bounds[of_part, 1],
+            fitting=_fitting(puzzle, [names[k] for k in of_part]),
         )
+
+
+def _fitting(puzzle: Puzzle, names: Sequence[str]) -> Array | None:
+    return None if puzzle.fitting is None else np.array([puzzle.fitting[name] for name in names], dtype=float)
 
 
 def _single(part: _Part) -> tuple[Array, Array]:
@@ -160,35 +187,101 @@ def _narrow_single(part: _Part, wanted: Mapping[int, int]) -> dict[int, Range]:
 
 @lru_cache(maxsize=64)
 def _narrow_by_search(search: _Search) -> Mapping[int, Range]:
-    """Tables that fit, each with other unknowns large and the rest small, clear most of them; the rest one by one.
+    """Tables near one that fits, each with as many unknowns as can be moved by their width, clear nearly all of them;
+    the rest are taken one by one.
 
     An unknown seen in two tables `wanted` apart is cleared for good. What the search misses is only slower.
     """
     part, wanted = search.part, search.wanted
     bounded, unknowns = _bounded(part, max(wanted.values())), np.array(sorted(wanted))
     width = np.array([wanted[at] for at in unknowns], dtype=float)
+    tables = _tables_of(search.structure)
+    base = _base(bounded, tables)
+    least, greatest = tables.extremes(bounded)
+    is_open = greatest[unknowns] - least[unknowns] < width
     chance = np.random.default_rng(_SEED)
-    least, greatest = bounded.upper.copy(), bounded.lower.copy()
-    is_open, misses = np.ones(len(unknowns), dtype=bool), 0
-    while is_open.any() and misses < _MOST_MISSES:
-        cost = np.ones(len(part.unknowns))
-        cost[unknowns[is_open]] = -chance.uniform(1, 2, is_open.sum())
-        solution = _solve(bounded, cost)
+    for _ in range(_MOST_ROUNDS):
+        if not is_open.any():
+            break
+        # Those that stand in one another's way seldom all stand in a random half.
+        chosen = is_open & (chance.random(len(unknowns)) < _CHOSEN)
+        solution = tables.keep(_moved(bounded, base, unknowns[chosen], width[chosen]))
         least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
-        before, is_open = is_open, greatest[unknowns] - least[unknowns] < width
-        misses += before.sum() == is_open.sum()
+        is_open = greatest[unknowns] - least[unknowns] < width
     for at in unknowns[is_open]:
-        if greatest[at] - least[at] < wanted[at]:
-            for solution in (_extreme(bounded, at, 1), _extreme(bounded, at, -1)):
+        for move in (_moved, _lowest, _highest):
+            if greatest[at] - least[at] < wanted[at]:
+                solution = tables.keep(move(bounded, base, np.array([at]), np.array([wanted[at]], dtype=float)))
                 least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
     return {at: (float(least[at]), float(greatest[at])) for at, w in wanted.items() if greatest[at] - least[at] < w}
+
+
+def _base(part: _Part, tables: _Tables) -> Array:
+    """A table that fits: the one handed in, or any."""
+    if part.fitting is not None and part.fits(part.fitting):
+        return tables.keep(part.fitting)
+    return tables.keep(_solve(part, np.zeros(len(part.unknowns))))
+
+
+def _moved(part: _Part, base: Array, unknowns: npt.NDArray[np.int64], width: Array) -> Array:
+    """The table in which as many of `unknowns` as can be are `width` above `base`, and else as little as can be moves.
+
+    Few cells move, so that the table still fits when another cell is shown.
+    """
+    up, down = part.upper - base, base - part.lower
+    up[unknowns] = np.minimum(up[unknowns], width)
+    cost = np.ones(2 * len(base))
+    cost[unknowns] = -_WORTH_MOVING
+    steps = csr_hstack([part.matrix, -part.matrix], format="csr")
+    both = _Part(
+        part.unknowns, steps, np.zeros(len(part.constants)), np.zeros(2 * len(base)), np.concatenate([up, down])
+    )
+    moves = _solve(both, cost)
+    return np.asarray(base + moves[: len(base)] - moves[len(base) :])
+
+
+def _lowest(part: _Part, _: Array, unknowns: npt.NDArray[np.int64], __: Array) -> Array:
+    return _extreme(part, int(unknowns[0]), 1)
+
+
+def _highest(part: _Part, _: Array, unknowns: npt.NDArray[np.int64], __: Array) -> Array:
+    return _extreme(part, int(unknowns[0]), -1)
+
+
+@dataclass
+class _Tables:
+    """Tables that fitted the same equations before, whatever cells were shown then: a fit now saves the solver."""
+
+    found: list[Array] = field(default_factory=list)
+
+    def keep(self, table: Array) -> Array:
+        """Remember one; the oldest go."""
+        self.found = [*self.found[1 - _MOST_TABLES :], table]
+        return table
+
+    def extremes(self, part: _Part) -> tuple[Array, Array]:
+        """Least and greatest value of each unknown over those that lie within the bounds of today."""
+        least, greatest = part.upper.copy(), part.lower.copy()
+        if not self.found:
+            return least, greatest
+        every = np.array(self.found)
+        fitting = every[((every >= part.lower) & (every <= part.upper)).all(axis=1)]
+        if len(fitting):
+            return fitting.min(axis=0), fitting.max(axis=0)
+        return least, greatest
+
+
+@lru_cache(maxsize=64)
+def _tables_of(structure: bytes) -> _Tables:
+    return _Tables()
 
 
 def _bounded(part: _Part, width: int) -> _Part:
     """The same with a bound on every unknown: a nearer bound than the reader has can only find more narrow ranges."""
     finite = part.upper[np.isfinite(part.upper)]
     far = finite.sum() + np.abs(part.constants).sum() + _FAR * width
-    return _Part(part.unknowns, part.matrix, part.constants, part.lower, np.minimum(part.upper, far))
+    upper = np.minimum(part.upper, far)
+    return _Part(part.unknowns, part.matrix, part.constants, part.lower, upper, part.fitting)
 
 
 def _extreme(part: _Part, at: int, sign: int) -> Array:

@@ -166,6 +166,7 @@ def _puzzle(family: Family, shown: Mapping[str, int]) -> Puzzle:
     sights.append((family.persons, shown, lambda cell: cell))
     slack = ROUNDING_BASE // 2 if family.is_rounded else 0
     ranges: dict[str, Range] = {}
+    fitting: dict[str, float] = {}
     equations: dict[tuple[tuple[tuple[str, int], ...], int], Equation] = {}
     for persons, counts, name in sights:
         for cell in persons:
@@ -174,10 +175,11 @@ def _puzzle(family: Family, shown: Mapping[str, int]) -> Puzzle:
             if (count := counts.get(cell)) is not None and abs(count - persons[cell]) <= slack:
                 low, high = max(low, count - slack), min(high, count + slack)
             ranges[name(cell)] = (low, high)
+            fitting[name(cell)] = float(persons[cell])
         for total in family.totals:
             if equation := _equation(total, persons, name):
                 equations[tuple(sorted(equation.terms.items())), equation.constant] = equation
-    return Puzzle(ranges, tuple(equations.values()))
+    return Puzzle(ranges, tuple(equations.values()), fitting)
 
 
 def _equation(total: Total, persons: Mapping[str, int], name: Callable[[str], str]) -> Equation | None:

@@ -17,7 +17,7 @@ from barometer.tables import TABLES
 from tests.fault import night_that_dies
 
 CITY = "sample"
-SEED, POSTS, RESPONDENTS = 1, 600, 700
+SEED, POSTS, RESPONDENTS = 1, 600, 1500
 HISTORY, LAST = date(2026, 5, 9), date(2026, 5, 10)
 MOST_SECONDS = 240
 

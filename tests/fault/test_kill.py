@@ -17,8 +17,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 NIGHTS = {
     "early": (("before", 0.0), ("inside", 0.1), ("after", 0.2)),
     "midway": (("before", 0.3), ("inside", 0.4), ("after", 0.5)),
-    "late": (("before", 0.6), ("inside", 0.75), ("after", 0.9)),
-    "done": (("after", 1.0),),
+    "late": (("before", 0.6), ("inside", 0.75), ("after", 0.9), ("after", 1.0)),
 }
 
 

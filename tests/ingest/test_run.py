@@ -140,7 +140,7 @@ class TestOneNight:
 
     def test_an_unknown_format_is_refused_naming_those_there_are(self, town: Town) -> None:
         with pytest.raises(
-            BadConfiguration, match=r"format 'xml' of posts is unknown; use one of feed, fourcat, jetstream, jsonl"
+            BadConfiguration, match=r"format 'xml' of posts is unknown; use one of .*fourcat, jetstream"
         ):
             town.ingest(source=a_source("xml"))
 

@@ -73,6 +73,16 @@ def test_nothing_of_a_run_is_told_to_anyone(home: AirflowHome) -> None:
     assert home.environment()["GX_ANALYTICS_ENABLED"] == "False"
 
 
+def test_what_is_no_folder_is_handed_on_as_it_is_and_what_is_not_set_not_at_all(home: AirflowHome) -> None:
+    public = {"public_url": "https://trust.example", "allow_hosts": "odk.local:8443"}
+    environment = AirflowHome(home.settings.model_copy(update=public), 1).environment()
+    assert environment["BAROMETER_PUBLIC_URL"] == "https://trust.example"
+    assert environment["BAROMETER_ALLOW_HOSTS"] == "odk.local:8443"
+    unset = home.environment()
+    assert not {"BAROMETER_PUBLIC_URL", "BAROMETER_ALLOW_HOSTS", "BAROMETER_SIGNING_KEY"} & set(unset)
+    assert "None" not in unset.values()
+
+
 def test_cities_and_schedule_are_handed_on(home: AirflowHome) -> None:
     environment = home.environment()
     assert (environment["BAROMETER_CITIES"], environment["BAROMETER_SCHEDULE"]) == ("sample", "off")
