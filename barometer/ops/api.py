@@ -12,7 +12,7 @@ import httpx
 
 from barometer.errors import BarometerError
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 _REQUEST_SECONDS = 30.0
 _PARKED_FOR = timedelta(seconds=3)
 _COMPONENTS = ("scheduler", "dag_processor")
