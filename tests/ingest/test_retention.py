@@ -234,7 +234,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(actions=ACTIONS, data=st.data())
 def test_however_posts_edits_and_removals_are_spread_over_nights_nothing_taken_back_is_left(
     tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, int, str, bool]], data: st.DataObject

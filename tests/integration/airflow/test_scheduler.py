@@ -90,7 +90,7 @@ def test_a_hold_publishes_nothing_and_is_kept_with_its_reason(started: Airflow, 
 def published(started: Airflow, held: Run) -> Run:
     """The same night, asked again, answered with a yes and ended."""
     ask_again(started, held)
-    started.admin.answer(held.dag_id, held.run_id, "approve", APPROVE)
+    started.admin.answer(held.dag_id, held.run_id, "approve", APPROVE, reason="all figures looked at")
     assert finish(started, held) == "success"
     return held
 
