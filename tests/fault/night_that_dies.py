@@ -47,9 +47,11 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(home: Path, city: str, night: date, moment: str = "never", number: int = 0) -> None:
+def run(
+    home: Path, city: str, night: date, moment: str = "never", number: int = 0, configs: Path | None = None
+) -> None:
     """Run the night below `home`; meant to be the target of a process of its own."""
     writes = Writes(moment, number)
     lake.write_deltalake = writes  # type: ignore[assignment]
-    run_night(open_night(city, night, Settings(home=home)))
+    run_night(open_night(city, night, Settings(home=home, configs=configs)))
     (home / WRITES_FILE).write_text(str(writes.count), "utf-8")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
+import re
+import shutil
+import tempfile
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 
 from barometer.city import load_city
 from barometer.lake import Lake, open_lake
-from barometer.settings import Settings
+from barometer.settings import PROJECT, Settings
 from barometer.simulate.run import simulate
 from barometer.tables import TABLES
 from tests.fault import night_that_dies
 
 CITY = "sample"
+# Half a year of periods is not needed here: only what happens when a night dies, and what it leaves.
+LOOKBACK_DAYS = 60
 SEED, POSTS, RESPONDENTS = 1, 600, 1500
 HISTORY, LAST = date(2026, 5, 9), date(2026, 5, 10)
 MOST_SECONDS = 240
@@ -39,9 +44,26 @@ _SERVER.set_forkserver_preload(
 )
 
 
+@cache
+def configs() -> Path:
+    """The project's configuration, issuing fewer periods a night."""
+    folder = Path(tempfile.mkdtemp(prefix="configs-")) / "configs"
+    shutil.copytree(PROJECT / "configs", folder)
+    file = folder / "indicators.yaml"
+    shorter, changed = re.subn(r"(?m)^lookback_days: \d+$", f"lookback_days: {LOOKBACK_DAYS}", file.read_text("utf-8"))
+    assert changed == 1
+    file.write_text(shorter, "utf-8")
+    return folder
+
+
+def settings_at(home: Path) -> Settings:
+    """Settings of a home for these nights."""
+    return Settings(home=home, configs=configs())
+
+
 def deliver(home: Path, through: date) -> None:
     """Put the sample city's raw files up to a day into the inbox below `home`."""
-    settings = Settings(home=home)
+    settings = settings_at(home)
     simulate(
         load_city(CITY, settings.configs), settings, seed=SEED, posts=POSTS, respondents=RESPONDENTS, through=through
     )
@@ -49,16 +71,11 @@ def deliver(home: Path, through: date) -> None:
 
 def run_night(home: Path, night: date, moment: str = "never", number: int = 0) -> int:
     """Run a night in its own process; returns its exit code, negative when a signal ended it."""
-    process = _SERVER.Process(target=night_that_dies.run, args=(home, CITY, night, moment, number))
+    process = _SERVER.Process(target=night_that_dies.run, args=(home, CITY, night, moment, number, configs()))
     process.start()
     process.join(MOST_SECONDS)
     assert process.exitcode is not None, f"the night did not end within {MOST_SECONDS} s"
     return process.exitcode
-
-
-def kill_night(home: Path, night: date, moment: str, number: int) -> None:
-    """Run a night that must be killed at the chosen write."""
-    assert run_night(home, night, moment, number) == -signal.SIGKILL
 
 
 def writes_of(home: Path) -> int:

@@ -13,7 +13,7 @@ from barometer.ops.embedded import Airflow, airflow
 from barometer.ops.home import AirflowHome
 from barometer.ops.processes import free_port
 from barometer.settings import Settings
-from tests.fault.nights import CITY, HISTORY, deliver
+from tests.fault.nights import CITY, HISTORY, deliver, settings_at
 
 NIGHT_SECONDS = 420
 
@@ -32,7 +32,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a home whose inbox holds the sample city's history."""
     home = tmp_path_factory.mktemp("airflow") / "home"
     deliver(home, HISTORY)
-    return Settings(home=home)
+    return settings_at(home)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from barometer.ops.home import AirflowHome
 from barometer.ops.processes import airflow_command, free_port
 from barometer.settings import Settings
 from barometer.simulate.run import simulate
-from tests.fault.nights import CITY, HISTORY, SEED
+from tests.fault.nights import CITY, HISTORY, SEED, settings_at
 from tests.integration.airflow.conftest import NIGHT_SECONDS, releases
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -27,7 +27,7 @@ DAG_ID = f"nightly_{CITY}"
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a home whose inbox holds two weeks of the sample city: what is tried here is the order of nights."""
-    made = Settings(home=tmp_path_factory.mktemp("backfill") / "home")
+    made = settings_at(tmp_path_factory.mktemp("backfill") / "home")
     first = HISTORY - timedelta(days=13)
     city = load_city(CITY, made.configs)
     simulate(city, made, seed=SEED, posts=80, respondents=200, first_day=first, days=15, through=HISTORY)
