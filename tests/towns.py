@@ -46,17 +46,6 @@ def a_source(**values: Any) -> SourceConfig:
 
 def make_testville(folder: Path, *sources: SourceConfig, **changes: Any) -> City:
     """The invented city; `changes` replace any of its parts."""
-    size = len(AREAS)
-    areas = pl.DataFrame(
-        {
-            "geography": ["hood"] * size,
-            "area": AREAS,
-            "name": NAMES,
-            "population": [1250] * size,
-            "adults": [1000] * size,
-        }
-    )
-    pairs = [(AREAS[i], AREAS[j]) for i in range(size) for j in range(size) if abs(i - j) == 1]
     parts: dict[str, Any] = {
         "id": "testville",
         "name": "Testville",
@@ -66,46 +55,40 @@ def make_testville(folder: Path, *sources: SourceConfig, **changes: Any) -> City
         "languages": ("en", "pl", "ur"),
         "folder": folder,
         "geographies": (Geography(id="hood", name="Neighbourhoods", is_primary=True),),
-        "areas": areas,
-        "adjacency": pl.DataFrame(
-            {"geography": ["hood"] * len(pairs), "area": [a for a, _ in pairs], "neighbour": [b for _, b in pairs]}
-        ),
-        "population": pl.DataFrame({"area": AREAS, "age_band": ["16+"] * size, "persons": [1000] * size}),
-        "margins": pl.DataFrame(
-            {
-                "margin": ["tenure"] * 2,
-                "category": ["own", "rent"],
-                "area": [None, None],
-                "persons": [2400, 1600],
-                "unit": ["persons"] * 2,
-                "base": ["adults"] * 2,
-            },
-            schema_overrides={"area": pl.String},
-        ),
-        "covariates": pl.DataFrame(
-            {
-                "area": AREAS,
-                "covariate": ["imd"] * size,
-                "value": [10.0, 20.0, 30.0, 40.0],
-                "unit": ["score"] * size,
-                "year": [2025] * size,
-            }
-        ),
-        "aliases": pl.DataFrame(
-            {"alias": ["the Bank", "Wood End"], "area": ["T3", "T4"], "kind": ["nickname", "locality"]}
-        ),
-        "crosswalk": pl.DataFrame(
-            schema={"area": pl.String, "geography": pl.String, "other_area": pl.String, "share": pl.Float64}
-        ),
-        "codes": pl.DataFrame({"code": ["L1", "L2"], "area": ["T1", "T2"]}),
-        "postcodes": pl.DataFrame({"postcode_prefix": ["TV1", "TV2 2"], "area": ["T1", "T2"]}),
         "sources": sources or (a_source(),),
         "thresholds": Thresholds(),
         "attribution": ("Testville is invented.",),
         "shapes": {"hood": _shapes()},
         "icc_index": None,
     }
-    return City(**(parts | changes))
+    return City(**(parts | _sheets() | changes))
+
+
+def _sheets() -> dict[str, pl.DataFrame]:
+    """What a city's folder holds as tables."""
+    size = len(AREAS)
+    pairs = [(AREAS[i], AREAS[j]) for i in range(size) for j in range(size) if abs(i - j) == 1]
+    areas = {"area": AREAS, "name": NAMES, "population": [1250] * size, "adults": [1000] * size}
+    covariates = {"area": AREAS, "covariate": ["imd"] * size, "value": [10.0, 20.0, 30.0, 40.0]}
+    tenure = {"margin": ["tenure"] * 2, "category": ["own", "rent"], "area": [None, None], "persons": [2400, 1600]}
+    crosswalk = {"area": pl.String, "geography": pl.String, "other_area": pl.String, "share": pl.Float64}
+    return {
+        "areas": pl.DataFrame({"geography": ["hood"] * size} | areas),
+        "adjacency": pl.DataFrame(
+            {"geography": ["hood"] * len(pairs), "area": [a for a, _ in pairs], "neighbour": [b for _, b in pairs]}
+        ),
+        "population": pl.DataFrame({"area": AREAS, "age_band": ["16+"] * size, "persons": [1000] * size}),
+        "margins": pl.DataFrame(
+            tenure | {"unit": ["persons"] * 2, "base": ["adults"] * 2}, schema_overrides={"area": pl.String}
+        ),
+        "covariates": pl.DataFrame(covariates | {"unit": ["score"] * size, "year": [2025] * size}),
+        "aliases": pl.DataFrame(
+            {"alias": ["the Bank", "Wood End"], "area": ["T3", "T4"], "kind": ["nickname", "locality"]}
+        ),
+        "crosswalk": pl.DataFrame(schema=crosswalk),
+        "codes": pl.DataFrame({"code": ["L1", "L2"], "area": ["T1", "T2"]}),
+        "postcodes": pl.DataFrame({"postcode_prefix": ["TV1", "TV2 2"], "area": ["T1", "T2"]}),
+    }
 
 
 def a_night(tmp_path: Path, day: date = date(2026, 5, 9), *sources: SourceConfig, **changes: Any) -> Night:

@@ -209,10 +209,13 @@ def _narrow_by_search(search: _Search) -> Mapping[int, Range]:
         least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
         is_open = greatest[unknowns] - least[unknowns] < width
     for at in unknowns[is_open]:
-        for move in (_moved, _lowest, _highest):
-            if greatest[at] - least[at] < wanted[at]:
-                solution = tables.keep(move(bounded, base, np.array([at]), np.array([wanted[at]], dtype=float)))
-                least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
+        if greatest[at] - least[at] >= wanted[at]:
+            continue
+        for solution in _tables_for(bounded, base, int(at), float(wanted[at])):
+            tables.keep(solution)
+            least, greatest = np.minimum(least, solution), np.maximum(greatest, solution)
+            if greatest[at] - least[at] >= wanted[at]:
+                break
     return {at: (float(least[at]), float(greatest[at])) for at, w in wanted.items() if greatest[at] - least[at] < w}
 
 
@@ -240,12 +243,11 @@ def _moved(part: _Part, base: Array, unknowns: npt.NDArray[np.int64], width: Arr
     return np.asarray(base + moves[: len(base)] - moves[len(base) :])
 
 
-def _lowest(part: _Part, _: Array, unknowns: npt.NDArray[np.int64], __: Array) -> Array:
-    return _extreme(part, int(unknowns[0]), 1)
-
-
-def _highest(part: _Part, _: Array, unknowns: npt.NDArray[np.int64], __: Array) -> Array:
-    return _extreme(part, int(unknowns[0]), -1)
+def _tables_for(part: _Part, base: Array, at: int, width: float) -> Iterator[Array]:
+    """Tables that may clear one unknown: a near one, then its least and its greatest value."""
+    yield _moved(part, base, np.array([at]), np.array([width]))
+    yield _extreme(part, at, 1)
+    yield _extreme(part, at, -1)
 
 
 @dataclass

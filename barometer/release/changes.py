@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from scipy.special import ndtr
+from scipy.stats import false_discovery_control
 
 FALSE_DISCOVERY_RATE = 0.05
 
@@ -60,9 +61,4 @@ def _tested(both: pl.DataFrame) -> pl.DataFrame:
 
 def is_discovery(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarray:
     """Which of the p-values the Benjamini-Hochberg step-up procedure rejects, in their order."""
-    order = np.argsort(p, kind="stable")
-    passes = p[order] <= rate * np.arange(1, len(p) + 1) / max(len(p), 1)
-    last = np.flatnonzero(passes).max(initial=-1)
-    rejected = np.zeros(len(p), dtype=bool)
-    rejected[order[: last + 1]] = True
-    return rejected
+    return np.asarray(false_discovery_control(p) <= rate) if len(p) else np.zeros(0, dtype=bool)

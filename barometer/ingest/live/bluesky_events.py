@@ -7,7 +7,7 @@ goes back so far says so in its first message. So a bookmark has both: the numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,14 +21,13 @@ from barometer.ingest.live.bluesky_stream import (
     Connection,
     Frame,
     Mark,
+    StreamConnector,
     StreamOptions,
     address,
     as_us,
-    follow,
-    probe,
     rewound_us,
 )
-from barometer.ingest.live.connector import Call, Cursor, Options, Page, Secret
+from barometer.ingest.live.connector import Call
 
 _STREAM = "network.bsky.jetstream.subscribeEvents"
 _DICTIONARY = "network.bsky.jetstream.getZstdDictionary"
@@ -117,28 +116,14 @@ def _unpacker(dictionary: zstandard.ZstdCompressionDict) -> Callable[[bytes], by
     return unpacked
 
 
-class BlueskyEvents:
-    """A `Connector`."""
-
-    service: str = "bluesky_events"
-    title: str = "Bluesky (Jetstream, numbered events)"
-    signals: tuple[str, ...] = ("posts",)
-    format: str = "jetstream_events"
-    options: type[Options] = EventsOptions
-    secrets: tuple[Secret, ...] = ()
-    requests_per_second: float = 1.0
-    terms: str = (
+CONNECTOR = StreamConnector(
+    service="bluesky_events",
+    title="Bluesky (Jetstream, numbered events)",
+    format="jetstream_events",
+    terms=(
         "Deletions must be followed, which the stream's own delete, account and sync events are read for "
         "(https://docs.bsky.app/docs/support/developer-guidelines)."
-    )
-
-    def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
-        """Events after the bookmark, up to the horizon; see `bluesky_stream.follow`."""
-        return follow(EventsWire(), call, cursor)
-
-    def probe(self, call: Call) -> str:
-        """Connects and waits for one event."""
-        return probe(EventsWire(), call)
-
-
-CONNECTOR = BlueskyEvents()
+    ),
+    wire=EventsWire,
+    options=EventsOptions,
+)

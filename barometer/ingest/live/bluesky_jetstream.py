@@ -6,7 +6,6 @@ dictionary that no server hands out, so it is not asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -16,13 +15,11 @@ from barometer.ingest.live.bluesky_stream import (
     Connection,
     Frame,
     Mark,
-    StreamOptions,
+    StreamConnector,
     address,
-    follow,
-    probe,
     rewound_us,
 )
-from barometer.ingest.live.connector import Call, Cursor, Options, Page, Secret
+from barometer.ingest.live.connector import Call
 
 
 class _Clock(msgspec.Struct):
@@ -48,28 +45,13 @@ class SubscribeWire:
         return Frame(time_us=_CLOCK.decode(message).time_us)
 
 
-class BlueskyJetstream:
-    """A `Connector`."""
-
-    service: str = "bluesky_jetstream"
-    title: str = "Bluesky (Jetstream)"
-    signals: tuple[str, ...] = ("posts",)
-    format: str = "jetstream"
-    options: type[Options] = StreamOptions
-    secrets: tuple[Secret, ...] = ()
-    requests_per_second: float = 1.0
-    terms: str = (
+CONNECTOR = StreamConnector(
+    service="bluesky_jetstream",
+    title="Bluesky (Jetstream)",
+    format="jetstream",
+    terms=(
         "Deletions must be followed, which the stream's own delete and account events are read for "
         "(https://docs.bsky.app/docs/support/developer-guidelines)."
-    )
-
-    def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
-        """Events after the bookmark, up to the horizon; see `bluesky_stream.follow`."""
-        return follow(SubscribeWire(), call, cursor)
-
-    def probe(self, call: Call) -> str:
-        """Connects and waits for one event."""
-        return probe(SubscribeWire(), call)
-
-
-CONNECTOR = BlueskyJetstream()
+    ),
+    wire=SubscribeWire,
+)

@@ -21,7 +21,7 @@ import msgspec
 from pydantic import Field, model_validator
 
 from barometer.errors import ServiceRefused, ServiceUnavailable, SourceFailed
-from barometer.ingest.live.connector import Call, Cursor, Options, Page
+from barometer.ingest.live.connector import Call, Cursor, Options, Page, Secret
 
 POSTS = "app.bsky.feed.post"
 RECORDS_A_PAGE = 2_000
@@ -266,3 +266,26 @@ def probe(wire: Wire, call: Call) -> str:
     if first is None:
         return f"{host} answers, but no event came within {call.options.idle_seconds:g} s"
     return f"{host} answers, and events are coming"
+
+
+@dataclass
+class StreamConnector:
+    """A `Connector` to one form of the stream: `wire` knows how that form is spoken."""
+
+    service: str
+    title: str
+    format: str
+    terms: str
+    wire: Callable[[], Wire]
+    options: type[Options] = StreamOptions
+    signals: tuple[str, ...] = ("posts",)
+    secrets: tuple[Secret, ...] = ()
+    requests_per_second: float = 1.0
+
+    def pages(self, call: Call, cursor: Cursor | None) -> Iterator[Page]:
+        """Events after the bookmark, up to the horizon; see `follow`."""
+        return follow(self.wire(), call, cursor)
+
+    def probe(self, call: Call) -> str:
+        """Connects and waits for one event."""
+        return probe(self.wire(), call)
