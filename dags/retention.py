@@ -19,7 +19,6 @@ from airflow.sdk import (
 from barometer.ops.airflow import RETRIES, is_quiet, is_scheduled
 from barometer.ops.cities import city_cards
 from barometer.ops.handbook import chapter, chapters
-from barometer.ops.retry import ONE_SOURCE, is_left_out
 
 HANDBOOK = chapters(Path(__file__).with_suffix(".md"))
 DAILY_AT = CronDataIntervalTimetable("0 3 * * *", timezone="UTC")
@@ -39,18 +38,11 @@ def the_day(city_id: str) -> Any:
 
 
 def recheck(city_id: str) -> None:
-    from barometer.ingest.live.recheck import can_be_rechecked, recheck_source
-    from barometer.prepare.privacy import city_door
+    from barometer.ops.rechecks import recheck_sources
 
-    day, instance = the_day(city_id), get_current_context()["ti"]
-    door = city_door(day.city, day.settings)
-    for source in filter(can_be_rechecked, day.city.sources):
-        try:
-            print(f"{source.id}: {recheck_source(day, source, door)}")
-        except ONE_SOURCE as failed:
-            if not is_left_out(failed, try_number=instance.try_number, most_tries=instance.max_tries + 1):
-                raise
-            print(f"{source.id}: left out today: {failed}")
+    instance = get_current_context()["ti"]
+    for line in recheck_sources(the_day(city_id), try_number=instance.try_number, most_tries=instance.max_tries + 1):
+        print(line)
 
 
 def retain(city_id: str) -> str:

@@ -18,9 +18,9 @@ from typing import Any
 
 import polars as pl
 
+from barometer.published import MANIFEST
 from barometer.serve.problems import Gone, NotFound
 
-MANIFEST = "manifest.json"
 LATEST = "latest.json"
 # How long the list of releases is believed before the disk is looked at again.
 LOOK_AGAIN_AFTER_S = 1.0

@@ -12,9 +12,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from barometer.published import MANIFEST
 from barometer.serve.answers import FOR_EVER, SHORTLY
 from barometer.serve.problems import NotFound
-from barometer.serve.shelf import LATEST, MANIFEST, Release, Shelf
+from barometer.serve.shelf import LATEST, Release, Shelf
 
 # Files of a city's folder that belong to no release: the list of releases, and the pointer to the newest.
 OF_CITY = ("index.html", LATEST)
