@@ -30,10 +30,10 @@ _LIBRARY = ("id", "claim", "title", "verdict", "source", "link", "published")
 def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> pl.DataFrame:
     """Rumours carried by `minimum` people or more, the one most people carry first.
 
-    Returns rumour, terms, status, status_by, first_seen, last_seen, voices (floored to the rounding base), week_voices
-    (people who passed it on in the last seven days, likewise), share_corrected (0-1, in tenths), is_contradicted, areas
-    (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a person linked), suggested (ids whose
-    words fit, confirmed by nobody).
+    Returns rumour, title (a person's sentence for it), terms, status, status_by, first_seen, last_seen, voices (floored
+    to the rounding base), week_voices (people who passed it on in the last seven days, likewise), share_corrected (0-1,
+    in tenths), is_contradicted, areas (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a
+    person linked), suggested (ids whose words fit, confirmed by nobody).
     """
     heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
     placed = heard.join(_places(night, minimum), on="rumour", how="left", maintain_order="left")
@@ -41,6 +41,7 @@ def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> p
     ordered = placed.sort("voices", "rumour", descending=[True, False])
     return ordered.select(
         "rumour",
+        "title",
         pl.col("terms").list.head(SHOWN_TERMS),
         "status",
         "status_by",

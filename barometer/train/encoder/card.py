@@ -18,6 +18,7 @@ from barometer.train.sheet import by_set, table, three, with_interval
 _OWN_SETS: tuple[tuple[str, str, str], ...] = (
     ("trust_gold", "learnt from; a fifth is dev", "labels CC BY 4.0; texts belong to their authors, research use"),
     ("trust_silver", "learnt from", "labels CC BY 4.0; texts belong to their authors, research use"),
+    ("annotated.csv, on public posts", "learnt from; labelled for this project by language models", "labels CC BY 4.0"),
     ("sample_city", "learnt from; a fifth is dev; synthetic", "CC0"),
     ("mentions.yaml", "sentences written for this project, hostility only; synthetic", "CC0"),
 )

@@ -17,6 +17,8 @@ from barometer.classify.linear import FITTED_CLASSES
 from barometer.classify.manifest import Manifest, checksum
 from barometer.classify.model import load_model
 from barometer.tables import LABEL_HEADS
+from barometer.train.annotated import ANNOTATED
+from barometer.train.annotated import FILE as ANNOTATED_FILE
 from barometer.train.encoder.card import write_card
 from barometer.train.encoder.corpus import Corpus, read_corpus
 from barometer.train.encoder.evaluate import evaluate, figures_file
@@ -84,7 +86,7 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
 def taught_material(corpus: Corpus, order: Order, say: Say) -> Material:
     """What the student learns from; with a teacher, its probabilities for unlabelled and labelled posts."""
     material = Material(
-        main=corpus.examples(corpus.learn),
+        main=corpus.main,
         auxiliary=corpus.auxiliary,
         taught=_drawn(corpus.taught, order.recipe.taught_posts * order.recipe.broad_epochs, order.seed),
         mentions=mentions(),
@@ -153,6 +155,7 @@ def settings_of(order: Order, corpus: Corpus, scores: dict[str, Floats], learnt_
 def provenance(data: Path, sample: Path | None) -> dict[str, str]:
     """Labelled data set -> checksum of its file."""
     files = {name: data / "posts" / name / "posts.jsonl" for name in ("trust_gold", "trust_silver")}
+    files[ANNOTATED] = ANNOTATED_FILE
     if sample is not None:
         files["sample_city"] = sample
     return {name: checksum(path) for name, path in files.items()}
@@ -194,6 +197,7 @@ def _training_figures(model: EncoderModel, corpus: Corpus, order: Order) -> dict
                 ("dev", corpus.parts.held_out),
             )
         },
+        "annotated_posts": len(corpus.annotated),
         "auxiliary_posts": len(corpus.auxiliary),
         "validation": score(
             validation, model.predict(validation["text"].to_list()), corpus.member[corpus.validation], seed=order.seed

@@ -14,6 +14,7 @@ from barometer.classify.encoder import StandIns
 from barometer.classify.linear import FITTED_CLASSES
 from barometer.classify.text import normalise
 from barometer.train.data import csv_rows
+from barometer.train.encoder.corpus import is_copy
 from barometer.train.encoder.examples import UNLABELLED
 from barometer.train.encoder.mentions import (
     LISTED_TRIED,
@@ -24,7 +25,6 @@ from barometer.train.encoder.mentions import (
     swapped,
     with_swaps,
 )
-from barometer.train.events import plain
 
 FAMILIES = families()
 HOSTILE = FITTED_CLASSES["hostile"]
@@ -52,9 +52,9 @@ def test_sentences_are_filled_in_and_as_a_model_reads_them() -> None:
     assert len(set(texts)) == len(texts)
 
 
-def test_no_sentence_is_one_of_hatecheck(shared_data: Path) -> None:
-    cases = {plain(row["test_case"]) for row in csv_rows(shared_data / "posts" / "hatecheck" / "test_suite_cases.csv")}
-    assert not [text for text in mentions().texts if plain(text) in cases]
+def test_no_sentence_is_nearly_one_of_hatecheck(shared_data: Path) -> None:
+    cases = [row["test_case"] for row in csv_rows(shared_data / "posts" / "hatecheck" / "test_suite_cases.csv")]
+    assert not is_copy(mentions().texts, cases).any()
 
 
 def test_no_word_belongs_to_two_families_or_is_both_listed_and_not() -> None:
