@@ -275,4 +275,17 @@ def _elsewhere(metrics: Mapping[str, Any], beside: Mapping[str, Any] | None) -> 
         + "\nBy linear probes: one logistic regression on the frozen encoder's embeddings of at most 4,000 training "
         "posts. The last column leaves the first class out, as TweetEval's stance score does with `none`.\n\n"
         + table(("test", "posts", "macro-F1", "macro recall", "macro-F1 without the first class"), probes)
+        + _veracity(metrics["veracity"])
+    )
+
+
+def _veracity(found: Mapping[str, Any]) -> str:
+    """PHEME by event, the probe beside plain words."""
+    parts = {"all events": found, **found["by_event"]}
+    rows = [(name, part["posts"], three(part["encoder"]), three(part["words"])) for name, part in parts.items()]
+    return (
+        "\nWhether a rumour is true, told from its first post alone (PHEME: true, false, unverified), each event "
+        "judged by a probe that learnt from the others; macro-F1. The encoder itself may have read posts of these "
+        "events, for other labels. Neither is of use: a rumour's truth is for people to find out.\n\n"
+        + table(("event", "posts", "probe on the encoder", "words (TF-IDF)"), rows)
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
 from barometer.classify.text import normalise
+from barometer.train.annotated import FILE as ANNOTATED_FILE
 from barometer.train.annotated import annotated_posts
 from barometer.train.data import training_posts
 from barometer.train.encoder.auxiliary import auxiliary_posts, public_texts, sentiment_texts
@@ -65,17 +66,20 @@ class Corpus:
         return labelled([self.texts[row] for row in rows], self.posts[rows])
 
 
-def read_corpus(data: Path, sample: Path | None, *, cache: Path, seed: int = SPLIT_SEED) -> Corpus:
+def read_corpus(
+    data: Path, sample: Path | None, *, cache: Path, annotated: Path = ANNOTATED_FILE, seed: int = SPLIT_SEED
+) -> Corpus:
     """Read, split and prepare everything; `cache` keeps prepared texts, since finding names takes minutes.
 
-    `data` holds the folder `posts`; `sample` is the sample city's written posts. Raises `BadInput` naming the file.
+    `data` holds the folder `posts`; `sample` is the sample city's written posts; `annotated` the labels made for
+    training. Raises `BadInput` naming the file.
     """
     posts = with_events(training_posts(data, sample), data)
     parts = split(posts, seed=seed)
     judged = np.concatenate([parts.held_out, parts.folds[0][1]])
     extra = auxiliary_posts(data / "posts", seed=seed)
     more = pl.DataFrame({"text": sentiment_texts(data / "posts")})
-    again = annotated_posts((*public_texts(data / "posts"), *more["text"]))
+    again = annotated_posts((*public_texts(data / "posts"), *more["text"]), annotated)
     kept_back = posts["text"][judged].to_list()
     events = set(posts["story"][judged].drop_nulls())
     extra, more, again = (_apart(frame, kept_back, events, data) for frame in (extra, more, again))
