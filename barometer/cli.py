@@ -156,8 +156,11 @@ def classify_night(city: CityOption, night: NightOption, model: str = "promoted"
 def rumours(city: CityOption, night: NightOption) -> None:
     """The rumours that live on a night: words, state, voices, and claims of the city's library that may answer them."""
     from barometer.classify.evidence import suggest_evidence
+    from barometer.classify.sentences import absence, has_sentence_encoder
 
     context = _night(city, night)
+    if not has_sentence_encoder(context.settings.models):
+        console.print(f"{absence(context.settings.models)}: claims are matched by words alone", highlight=False)
     tonight = context.lake.read("rumours").filter(pl.col("night") == context.night, pl.col("status") != "faded")
     suggested = suggest_evidence(context)
     for row in tonight.sort("voices", "rumour", descending=[True, False]).collect().iter_rows(named=True):
