@@ -163,8 +163,11 @@ def rumours(
     """The rumours that live on a night: words, state, voices, and claims of the city's library that may answer them."""
     from barometer.classify.evidence import suggest_evidence
     from barometer.classify.review import send_out
+    from barometer.classify.sentences import absence, has_sentence_encoder
 
     context = _night(city, night)
+    if not has_sentence_encoder(context.settings.models):
+        console.print(f"{absence(context.settings.models)}: claims are matched by words alone", highlight=False)
     if sheet is not None:
         number = send_out(context, sheet)
         typer.echo(f"{sheet}: {number} rumours; fill title, evidence, status or same_as, then `barometer rule {sheet}`")

@@ -1,4 +1,4 @@
-"""`barometer train encoder`, `barometer evaluate`, `barometer models promote`: the language models by hand."""
+"""`barometer train …`, `barometer evaluate`, `barometer models …`: the language models by hand."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def add_model_commands(app: typer.Typer, train_app: typer.Typer) -> None:
     """Hang the commands of this module into the command line."""
     train_app.command("encoder")(train_encoder)
     train_app.command("cascade")(train_cascade)
+    train_app.command("sentences")(train_sentences)
     app.command("evaluate")(evaluate)
     app.add_typer(models_app, name="models")
 
@@ -78,6 +79,23 @@ def train_cascade() -> None:
     settings = Settings()
     chosen = make_cascade(settings.models, data=settings.data, sample=_sample(settings))
     typer.echo(f"the screen answers {chosen['share_screened']:.0%} of posts; points lost: {chosen['points_lost']}")
+
+
+def train_sentences(
+    *,
+    base: Annotated[str, typer.Option(help="a folder, or minilm-l6 when its package is installed")] = "minilm-l6",
+    output: Annotated[Path | None, typer.Option(help="folder of the encoder; default models/sentences")] = None,
+) -> None:
+    """Export a published sentence encoder as it is, in int8, with its card and figures. Needs the extra `train`."""
+    try:
+        from barometer.train.sentences import write_sentences
+    except ImportError as error:
+        raise BarometerError(f"training needs torch and the extra `train` ({error}); install them first") from error
+
+    settings = Settings()
+    folder = output or settings.models / "sentences"
+    figures = write_sentences(base, folder, sample=_sample(settings))
+    typer.echo(f"{folder}: {figures['bytes']:,} bytes; cosine to 32 bits {figures['cosine']}")
 
 
 def evaluate(

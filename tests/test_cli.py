@@ -116,6 +116,14 @@ class TestWithoutANight:
         done = runner.invoke(cli.app, ["rumours", "--city", "sample", "--night", "2026-05-09"])
         assert (done.exit_code, done.output) == (0, "")
 
+    def test_without_a_sentence_encoder_it_says_how_claims_are_matched(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BAROMETER_MODELS", str(tmp_path / "models"))
+        done = runner.invoke(cli.app, ["rumours", "--city", "sample", "--night", "2026-05-09"])
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert "claims are matched by words alone" in " ".join(done.stderr.split())
+
     def test_nobody_has_labelled_so_nobody_agrees(self) -> None:
         done = runner.invoke(cli.app, ["audit", "agreement", "--city", "sample", "--night", "2026-05-09"])
         assert done.exit_code == 0

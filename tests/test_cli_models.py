@@ -109,6 +109,27 @@ def test_an_unknown_base_is_one_line(
     assert "base model 'nowhere'" in capsys.readouterr().err
 
 
+def test_the_sentence_encoder_is_exported_in_one_command(models: Path, tmp_path: Path) -> None:
+    base = a_tiny_base(tmp_path / "tiny")
+    pytest.importorskip("onnx", reason="exporting needs onnx (extra train)")
+    done = runner.invoke(cli.app, ["train", "sentences", "--base", str(base)])
+    assert done.exit_code == 0, done.output
+    assert (models / "sentences" / "manifest.json").is_file()
+    assert "cosine to 32 bits" in done.output
+
+
+def test_exporting_without_torch_says_what_to_install(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("barometer.train.encoder", "barometer.train.sent"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run_main(monkeypatch, "train", "sentences") == cli.EXIT_PERSON_CAN_MEND
+    told = capsys.readouterr().err
+    assert "needs torch" in told
+    assert "Traceback" not in told
+
+
 def test_training_without_torch_says_what_to_install(
     models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,10 +6,8 @@ post's label would depend on the posts beside it. It costs no speed, since nothi
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,9 @@ from numpy.typing import NDArray
 from barometer.classify.decide import Floats, coherent_target, decide
 from barometer.classify.linear import FITTED_CLASSES, calibrated
 from barometer.classify.manifest import Manifest
+from barometer.classify.runtime import libraries, network_of, side_by_side, tokenizer_of
 from barometer.classify.text import normalise
-from barometer.errors import BadConfiguration, BadInput
+from barometer.errors import BadInput
 from barometer.tables import LABEL_HEADS
 
 KIND = "encoder"
@@ -94,15 +93,14 @@ class EncoderModel:
         if not texts:
             return np.empty((0, _WIDTH)), np.empty((0, 0), dtype=np.float32)
         encodings = self._tokenizer.encode_batch([self._stand_in(normalise(text)) for text in texts])
-        with ThreadPoolExecutor(_workers()) as workers:
-            found = list(workers.map(self._read_one, [encoding.ids for encoding in encodings]))
+        found = side_by_side(self._read_one, [encoding.ids for encoding in encodings])
         logits, embeddings = (np.concatenate(part) for part in zip(*found, strict=True))
         return logits.astype(np.float64), embeddings
 
     def with_network(self, path: Path) -> EncoderModel:
         """The same model on another network, such as the 32-bit one it was made from."""
-        _, onnxruntime = _libraries(self.name)
-        return EncoderModel(self._manifest, self._tokenizer, _session(path, onnxruntime))
+        _, onnxruntime = libraries(self.name)
+        return EncoderModel(self._manifest, self._tokenizer, network_of(path, onnxruntime))
 
     def _read_one(self, ids: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         row = np.array([ids], dtype=np.int64)
@@ -116,40 +114,17 @@ def by_head(logits: Floats) -> dict[str, Floats]:
     return dict(zip(FITTED_CLASSES, np.split(logits, ends, axis=1), strict=True))
 
 
-def _workers() -> int:
-    """One a core this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def read_encoder(folder: Path, manifest: Manifest) -> EncoderModel:
     """The model in `folder`; raises `BadInput` when its files do not fit together."""
-    tokenizers, onnxruntime = _libraries(manifest.name)
+    tokenizers, onnxruntime = libraries(manifest.name)
     try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(int(manifest.settings["longest_tokens"]))
-        model = EncoderModel(manifest, tokenizer, _session(folder / NETWORK, onnxruntime))
+        longest = int(manifest.settings["longest_tokens"])
+        tokenizer = tokenizer_of(folder / TOKENIZER, tokenizers, longest_tokens=longest)
+        model = EncoderModel(manifest, tokenizer, network_of(folder / NETWORK, onnxruntime))
         _refuse_misfits(model)
     except Exception as error:  # both libraries raise plain exceptions of many kinds for a file they cannot read
         raise BadInput(f"model {manifest.name} in {folder}: cannot be read ({error}); train it again") from error
     return model
-
-
-def _libraries(name: str) -> tuple[Any, Any]:
-    try:
-        import onnxruntime
-        import tokenizers
-    except ImportError as error:
-        raise BadConfiguration(f"model {name} needs onnxruntime and tokenizers ({error}); run `make env`") from error
-    return tokenizers, onnxruntime
-
-
-def _session(path: Path, onnxruntime: Any) -> Any:
-    """One thread a post: posts are read side by side instead."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _refuse_misfits(model: EncoderModel) -> None:

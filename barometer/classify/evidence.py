@@ -1,7 +1,7 @@
 """A rumour beside the city's evidence library: claims that somebody looked into, with verdict, source and link.
 
 Candidates by BM25 on words and on characters, then re-ranked by a logistic regression over how well words, characters,
-title and claim fit, and, where a sentence encoder is at hand, how near their meanings are.
+title and claim fit, and, where there is a sentence encoder (`models/sentences`), how near their meanings are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from barometer.city_files import Column, Mistakes, Sheet, read_csv_file
 from barometer.classify.bm25 import Bm25, fit_bm25
 from barometer.classify.embed import Embedder, stem
+from barometer.classify.kept import KeptVectors
+from barometer.classify.sentences import has_sentence_encoder, load_sentence_encoder
 from barometer.errors import BadConfiguration
 from barometer.night import Night
 
@@ -31,6 +33,8 @@ Array = NDArray[np.float64]
 
 EVIDENCE_FOLDER = "evidence"
 VERDICTS = ("true", "mostly_true", "unproven", "misleading", "false")
+# Folder below `Settings.home` of the vectors of cities' libraries.
+VECTORS = "vectors"
 CANDIDATES = 30
 MOST_MATCHES = 5
 
@@ -53,7 +57,7 @@ MATCHES = {
 }
 
 # Fitted on the training questions of CLEF-2020 CheckThat! task 2 and on no others: `benchmarks/bench_evidence.py` fits
-# them anew, with the figures on the test questions. `meaning` is that of all-MiniLM-L6-v2.
+# them anew, with the figures on the test questions. `meaning` is that of `models/sentences` (all-MiniLM-L6-v2, int8).
 WEIGHTS: Mapping[str, float] = {
     "intercept": -18.114,
     "words_beside_best": 5.792,
@@ -67,19 +71,19 @@ WEIGHTS: Mapping[str, float] = {
     "words_of_claim": 0.222,
 }
 WEIGHTS_WITH_MEANING: Mapping[str, float] = {
-    "intercept": -16.756,
-    "words_beside_best": 6.211,
-    "characters_beside_best": 5.275,
-    "claim_beside_best": 0.852,
-    "title_beside_best": 0.372,
-    "words_size": -1.296,
-    "characters_size": 0.026,
-    "meaning": 4.079,
-    "meaning_of_title": 0.613,
-    "meaning_of_either": 4.453,
-    "share_of_text": -2.309,
-    "share_of_claim": 0.946,
-    "words_of_claim": 0.967,
+    "intercept": -16.614,
+    "words_beside_best": 6.19,
+    "characters_beside_best": 5.214,
+    "claim_beside_best": 0.752,
+    "title_beside_best": 0.452,
+    "words_size": -1.258,
+    "characters_size": -0.013,
+    "meaning": 4.158,
+    "meaning_of_title": 0.779,
+    "meaning_of_either": 4.331,
+    "share_of_text": -2.234,
+    "share_of_claim": 0.91,
+    "words_of_claim": 0.97,
 }
 
 _TAIL = re.compile(r"\s*—\s[^—]*\(@\w+\)\s+\w+ \d+, \d{4}\s*$")
@@ -122,16 +126,28 @@ def read_library(folder: Path) -> pl.DataFrame:
 def suggest_evidence(night: Night, *, embedder: Embedder | None = None) -> pl.DataFrame:
     """`SUGGESTIONS`: for every rumour of the night the claims that its representative post repeats, best first.
 
-    For a person to confirm in `rumours.csv`; nothing is linked by itself.
+    Meaning is compared, too, where the folder of models has a sentence encoder, or by `embedder`. For a person to
+    confirm in `rumours.csv`; nothing is linked by itself. Raises `BadInput` when the sentence encoder is damaged.
     """
     library = read_library(night.city.folder)
     rumours = night.lake.read("rumours").filter(pl.col("night") == night.night).select("rumour", "representative")
     posts = night.lake.read("posts").select(pl.col("post").alias("representative"), "text")
     told = rumours.collect().join(posts.collect(), on="representative").sort("rumour")
-    found = Evidence(library, embedder).match(told["text"].to_list())
+    if library.is_empty() or told.is_empty():
+        return pl.DataFrame(schema=SUGGESTIONS)
+    evidence = Evidence(library, embedder) if embedder else evidence_of(night, library)
+    found = evidence.match(told["text"].to_list())
     worth = found.filter(pl.col("share_of_claim") >= LEAST_SHARE_OF_CLAIM)
     named = worth.with_columns(rumour=told["rumour"].gather(worth["question"]))
     return named.join(library, on="id", maintain_order="left").select(list(SUGGESTIONS))
+
+
+def evidence_of(night: Night, library: pl.DataFrame) -> Evidence:
+    """The city's `library` as a night asks it: by meaning where there is a sentence encoder, else by words alone."""
+    if not has_sentence_encoder(night.settings.models):
+        return Evidence(library)
+    encoder = load_sentence_encoder(night.settings.models)
+    return Evidence(library, encoder, KeptVectors(encoder, night.settings.home / VECTORS / f"{night.city.id}.npz"))
 
 
 def readable(text: str) -> str:
@@ -150,10 +166,11 @@ _CHARACTERS = CountVectorizer(analyzer="char_wb", ngram_range=(3, 5)).build_anal
 
 @dataclass(frozen=True)
 class Evidence:
-    """A library ready to be asked; `embedder` adds meaning to words."""
+    """A library ready to be asked; `embedder` adds meaning to words, `kept` may remember that of the library."""
 
     library: pl.DataFrame
     embedder: Embedder | None = None
+    kept: Embedder | None = None
 
     @cached_property
     def _fields(self) -> dict[str, Bm25]:
@@ -169,9 +186,9 @@ class Evidence:
     @cached_property
     def _meanings(self) -> tuple[Array, Array]:
         """Unit rows of claims and titles; a claim without title stands for it."""
-        embedder = cast(Embedder, self.embedder)
-        titled = self.library.with_columns(pl.coalesce("title", "claim"))
-        return _dense(embedder, self.library["claim"].to_list()), _dense(embedder, titled["title"].to_list())
+        titles = self.library.select(pl.coalesce("title", "claim")).to_series().to_list()
+        rows = _dense(self.kept or cast(Embedder, self.embedder), [*self.library["claim"].to_list(), *titles])
+        return rows[: self.library.height], rows[self.library.height :]
 
     def match(self, texts: Sequence[str], *, most: int = MOST_MATCHES) -> pl.DataFrame:
         """`MATCHES`: for each text (its place from 0) the claims that fit best.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from barometer.tables import LABEL_HEADS
 
 FILE = "manifest.json"
 _VERSION_DIGITS = 16
+Heads = Mapping[str, tuple[str, ...]]
 
 
 class Manifest(BaseModel):
@@ -44,14 +46,22 @@ def version_of(kind: str, files: dict[str, str], settings: dict[str, Any]) -> st
     return hashlib.sha256(content.encode()).hexdigest()[:_VERSION_DIGITS]
 
 
-def write_manifest(folder: Path, *, name: str, kind: str, files: tuple[str, ...], settings: dict[str, Any]) -> Manifest:
-    """Describe the model files now in `folder`."""
+def write_manifest(
+    folder: Path,
+    *,
+    name: str,
+    kind: str,
+    files: tuple[str, ...],
+    settings: dict[str, Any],
+    heads: Heads = LABEL_HEADS,
+) -> Manifest:
+    """Describe the model files now in `folder`; a model that gives no labels has no `heads`."""
     checksums = {file: checksum(folder / file) for file in sorted(files)}
     manifest = Manifest(
         name=name,
         kind=kind,
         version=version_of(kind, checksums, settings),
-        heads={head: tuple(values) for head, values in LABEL_HEADS.items()},
+        heads={head: tuple(values) for head, values in heads.items()},
         files=checksums,
         settings=settings,
     )
@@ -59,8 +69,8 @@ def write_manifest(folder: Path, *, name: str, kind: str, files: tuple[str, ...]
     return manifest
 
 
-def read_manifest(name: str, models: Path) -> Manifest:
-    """The manifest of model `name` below `models`, with every file it names found whole.
+def read_manifest(name: str, models: Path, *, heads: Heads = LABEL_HEADS) -> Manifest:
+    """The manifest of model `name` below `models`, which must have these `heads`, with every file it names found whole.
 
     Raises `BadConfiguration` when there is no such model, `BadInput` when a file is missing or damaged.
     """
@@ -72,7 +82,7 @@ def read_manifest(name: str, models: Path) -> Manifest:
         _refuse_damage(name, folder, file, expected)
     if manifest.version != version_of(manifest.kind, manifest.files, manifest.settings):
         raise BadInput(f"model {name}, file {FILE}, field version: it does not fit the rest of the file; {_MEND}")
-    if manifest.heads != {head: tuple(values) for head, values in LABEL_HEADS.items()}:
+    if manifest.heads != {head: tuple(values) for head, values in heads.items()}:
         raise BadInput(f"model {name}, file {FILE}, field heads: made for other classes than these; train it again")
     return manifest
 

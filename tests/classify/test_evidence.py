@@ -16,6 +16,7 @@ from barometer.city import load_city
 from barometer.classify.evidence import (
     LIBRARY,
     MATCHES,
+    VECTORS,
     VERDICTS,
     Evidence,
     read_library,
@@ -24,10 +25,13 @@ from barometer.classify.evidence import (
     terms,
 )
 from barometer.classify.rumours import group_rumours
-from barometer.errors import BadConfiguration
+from barometer.classify.sentences import NETWORK, SentenceEncoder
+from barometer.errors import BadConfiguration, BadInput
+from barometer.night import Night
 from barometer.settings import PROJECT
 from benchmarks import bench_evidence
 from tests.classify.made import a_night_with_model, put_claims
+from tests.classify.shipped_sentences import linked, shipped_sentences
 
 HEADER = "id,claim,title,verdict,source,link,published\n"
 LINE = "library-2026,The library will close,Is it closing?,false,A council,https://example.org/a,2026-05-01\n"
@@ -177,6 +181,52 @@ def test_a_citys_rumours_get_suggestions_with_verdict_and_link(tmp_path: Path) -
     assert found["link"] == "https://example.org/a"
 
 
+def a_night_with_a_rumour(tmp_path: Path, text: str) -> Night:
+    """A night with a rumour and a library of one claim about a library; its models have no sentence encoder yet."""
+    plain = a_night_with_model(tmp_path)
+    night = replace(plain, city=replace(plain.city, folder=written(tmp_path / "city", HEADER + LINE)))
+    put_claims(night, {"post": "a", "text": text, "author": "ann"})
+    group_rumours(night)
+    return night
+
+
+def test_meaning_is_compared_by_default_where_the_encoder_is(tmp_path: Path) -> None:
+    # given a rumour that repeats a claim
+    night = a_night_with_a_rumour(tmp_path, "apparently they are shutting the library, it will close for good")
+    by_words = suggest_evidence(night)
+    linked(night.settings.models)
+    # when the encoder comes
+    by_meaning = suggest_evidence(night)
+    # then it is asked without being told to, and the claims' vectors stay beside the lake
+    assert by_meaning["id"].to_list() == by_words["id"].to_list() == ["library-2026"]
+    assert by_meaning["score"][0] != by_words["score"][0]
+    assert by_meaning.equals(suggest_evidence(night, embedder=shipped_sentences()))
+    assert [path.name for path in (night.settings.home / VECTORS).iterdir()] == [f"{night.city.id}.npz"]
+
+
+def test_the_second_night_reads_no_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    night = a_night_with_a_rumour(tmp_path, "apparently the library will close")
+    linked(night.settings.models)
+    first = suggest_evidence(night)
+    read: list[str] = []
+    embed = SentenceEncoder.embed
+
+    def counted(encoder: SentenceEncoder, texts: Sequence[str]) -> np.ndarray:
+        read.extend(texts)
+        return embed(encoder, texts)
+
+    monkeypatch.setattr(SentenceEncoder, "embed", counted)
+    assert suggest_evidence(night).equals(first)
+    assert read == [".", "apparently the library will close"]
+
+
+def test_a_damaged_encoder_is_told_in_one_line(tmp_path: Path) -> None:
+    night = a_night_with_a_rumour(tmp_path, "apparently the library will close")
+    (linked(night.settings.models) / NETWORK).unlink()
+    with pytest.raises(BadInput, match=r"^model sentences, file model.onnx: is missing .*$"):
+        suggest_evidence(night)
+
+
 def test_a_night_without_rumours_has_no_suggestions(tmp_path: Path) -> None:
     assert suggest_evidence(a_night_with_model(tmp_path)).is_empty()
 
@@ -203,6 +253,22 @@ def test_real_questions_find_their_claims_better_than_by_bm25_alone(shared_data:
     ranked = [[place[claim] for claim in part["id"]] for _, part in found.group_by("question", maintain_order=True)]
     # then MAP@5 is beyond BM25's .840
     assert bench_evidence.map_at_5(ranked, right) >= 0.89
+
+
+def test_meaning_finds_more_of_the_claims_of_real_questions(shared_data: Path) -> None:
+    # given the test questions and a part of the library that holds all their claims
+    folder = shared_data / bench_evidence.SET
+    library = bench_evidence.library(folder)
+    texts, right = bench_evidence.questions(folder, "test", {claim: row for row, claim in enumerate(library["id"])})
+    kept = sorted(set().union(*right) | set(range(0, library.height, 30)))
+    part, place = library[kept], {row: number for number, row in enumerate(kept)}
+    asked = (texts, [{place[row] for row in rows} for rows in right])
+    places = {claim: row for row, claim in enumerate(part["id"])}
+    # then meaning finds more of them than words do, as it does among all claims
+    by_words = bench_evidence.as_shipped(Evidence(part), places, asked)
+    by_meaning = bench_evidence.as_shipped(Evidence(part, shipped_sentences()), places, asked)
+    assert by_meaning >= by_words + 0.01
+    assert by_meaning >= 0.95
 
 
 def test_average_precision_counts_the_rank_of_what_is_right() -> None:

@@ -37,6 +37,18 @@ def test_the_version_depends_on_all_that_decides_a_label_and_not_on_the_name(tmp
     assert written(tmp_path, "one").version == written(tmp_path, "two").version
 
 
+def test_a_model_without_heads_is_read_as_such_and_not_as_one_that_labels(tmp_path: Path) -> None:
+    folder = tmp_path / "sentences"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"network")
+    manifest = write_manifest(
+        folder, name="sentences", kind="sentences", files=("model.onnx",), settings={"width": 3}, heads={}
+    )
+    assert read_manifest("sentences", tmp_path, heads={}) == manifest
+    with pytest.raises(BadInput, match="made for other classes"):
+        read_manifest("sentences", tmp_path)
+
+
 def test_the_version_does_not_depend_on_the_order_of_files_or_settings() -> None:
     assert version_of("k", {"a": "1", "b": "2"}, {"x": 1, "y": 2}) == version_of(
         "k", {"b": "2", "a": "1"}, {"y": 2, "x": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +42,22 @@ class _Shipped(nn.Module):  # type: ignore[misc, unused-ignore]
 
 def write_fp32(network: Network, path: Path) -> None:
     """The network in 32-bit ONNX, for any number of posts and tokens."""
+    write_onnx(_Shipped(network), path, outputs=OUTPUTS, vocabulary=network.encoder.config.vocab_size)
+
+
+def write_onnx(module: nn.Module, path: Path, *, outputs: Sequence[str], vocabulary: int) -> None:
+    """`module` (ids and mask, posts x tokens, to `outputs`, posts x anything) in 32-bit ONNX."""
     # A wrapper that is not set to eval() itself would set the network back to training, with dropout.
-    shipped = _Shipped(network).cpu().eval()
-    ids = torch.arange(_EXAMPLE_TOKENS).reshape(2, -1) % network.encoder.config.vocab_size
+    shipped = module.cpu().eval()
+    ids = torch.arange(_EXAMPLE_TOKENS).reshape(2, -1) % vocabulary
     shape = {0: "posts", 1: "tokens"}
     torch.onnx.export(
         shipped,
         (ids, torch.ones_like(ids)),
         str(path),
         input_names=list(INPUTS),
-        output_names=list(OUTPUTS),
-        dynamic_axes={**dict.fromkeys(INPUTS, shape), **{name: {0: "posts"} for name in OUTPUTS}},
+        output_names=list(outputs),
+        dynamic_axes={**dict.fromkeys(INPUTS, shape), **{name: {0: "posts"} for name in outputs}},
         opset_version=_OPERATOR_SET,
         dynamo=False,
     )

@@ -28,7 +28,7 @@ def precision(model: EncoderModel, fp32: Path, posts: pl.DataFrame) -> dict[str,
         "same_label": {
             head: round(float((found[head] == expected[head]).to_numpy().mean()), 4) for head in LABEL_HEADS
         },
-        "cosine": _cosine(embeddings, whole_embeddings),
+        "cosine": cosine_of(embeddings, whole_embeddings),
         "posts_per_second": {"int8": int8_speed, "fp32": fp32_speed},
     }
 
@@ -44,7 +44,7 @@ def _macro_f1(posts: pl.DataFrame, found: pl.DataFrame, head: str) -> float:
     return float(macro_f1(confusion(codes(posts[head], classes), codes(found[head], classes), len(classes))))
 
 
-def _cosine(one: Any, other: Any) -> dict[str, float]:
+def cosine_of(one: Any, other: Any) -> dict[str, float]:
     """Mean and least cosine between the embeddings of the same posts."""
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     cosines = (one * other).sum(axis=1) / np.maximum(lengths, 1e-12)
