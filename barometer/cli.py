@@ -94,8 +94,8 @@ def cities() -> None:
 
 def _read_what_people_decided(folder: Path, desk: Path) -> None:
     """Check a city's library of evidence and its decisions about rumours."""
-    from barometer.classify.evidence import read_library
     from barometer.classify.rulings import read_rulings
+    from barometer.library import read_library
 
     library = read_library(folder)
     read_rulings(folder, desk, night=date.max, evidence=frozenset(library["id"]))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from barometer.classify.evidence import read_library, suggest_evidence
+from barometer.classify.evidence import suggest_evidence
 from barometer.classify.rulings import RULINGS_FILE, read_rulings
 from barometer.errors import BadConfiguration, BadInput
+from barometer.library import read_library
 from barometer.night import Night
 from barometer.spreadsheet import to_csv, unguard
 

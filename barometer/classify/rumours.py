@@ -18,12 +18,12 @@ from barometer.city import City
 from barometer.classify.alike import look_around
 from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
 from barometer.classify.embed import Closeness, Embedder
-from barometer.classify.evidence import read_library
 from barometer.classify.gather import MERGED, gather
 from barometer.classify.manifest import read_manifest
 from barometer.classify.model import PROMOTED, promoted_name
 from barometer.classify.rulings import Rulings, read_rulings, rulings_folders
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
+from barometer.library import read_library
 from barometer.night import Night
 from barometer.tables import TABLES
 

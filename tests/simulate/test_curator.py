@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from barometer.city import City
-from barometer.classify.evidence import read_library
 from barometer.classify.review import ASKED, SHEET
 from barometer.errors import BadConfiguration
+from barometer.library import read_library
 from barometer.simulate.curator import fill_sheet, written_claims
 from barometer.simulate.origin import written_posts
 
