@@ -106,8 +106,9 @@ def write_card(folder: Path) -> None:
 def _data(training: Mapping[str, Any], manifest: Manifest) -> str:
     recipe = manifest.settings["recipe"]
     taught = manifest.settings["teacher"]
-    role = "auxiliary task, training part only" if recipe["auxiliary_posts"] else "training part, labelled by the teacher"
-    auxiliary = [(task.name, role, task.licence) for task in TASKS if recipe["auxiliary_posts"] or taught]
+    is_asked = bool(recipe["auxiliary_posts"])
+    role = "auxiliary task, training part only" if is_asked else "training part, labelled by the teacher"
+    auxiliary = [(task.name, role, task.licence) for task in TASKS if is_asked or taught]
     names = sorted({name for part in training["posts"].values() for name in part})
     sizes = [(use.replace("_", " "), *(part.get(name, 0) for name in names)) for use, part in training["posts"].items()]
     return (
