@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -47,9 +48,9 @@ def gathered(
     before: pl.DataFrame, fresh: pl.DataFrame, *, rulings: Rulings = module.NO_RULINGS, **limits: float
 ) -> pl.DataFrame:
     everything = pl.concat([before.select(fresh.columns), fresh])
-    around = look_around(everything, MAP)
+    around = replace(look_around(everything, MAP), **limits)
     words = words_of_claims(everything["text"].to_list())
-    return gather(before, fresh, around=around, words=words, rulings=rulings, **limits)
+    return gather(before, fresh, around=around, words=words, rulings=rulings)
 
 
 def rumour_of(moves: pl.DataFrame) -> dict[str, str]:
