@@ -12,11 +12,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from barometer.city import load_city
@@ -26,7 +26,7 @@ from barometer.classify.embed import Closeness
 from barometer.classify.gather import Alike, gather
 from barometer.classify.rumours import WINDOW_DAYS, closeness_of
 from barometer.classify.sentences import SentenceEncoder, load_sentence_encoder
-from barometer.classify.walks import Pairs, Walks
+from barometer.classify.walks import Pairs, Walks, likelihood
 from barometer.prepare.places import place_posts
 from barometer.settings import PROJECT, Settings
 from barometer.simulate.origin import written_posts
@@ -39,7 +39,7 @@ THRESHOLDS_OF_WALKS = (0.12, 0.18, 0.25, 0.3, 0.36)
 SPLIT_BESIDE_MERGE = 0.85
 # Pairs of one story weigh a tenth of all others together, and a story of many pairs less than their number.
 WEIGHT_OF_STORIES = 0.1
-SPLITS, SEED = 6, 5
+SPLITS, SEED = 4, 5
 
 Scores = tuple[float, float, float]
 Weights = tuple[np.ndarray, float]
@@ -76,7 +76,8 @@ class Known:
         """(n, n) of `claims`."""
         rows = [self.place[post] for post in claims["post"]]
         factors, intercept = self.weights
-        return np.asarray(expit(_table(self.pairs)[np.ix_(rows, rows)] @ factors + intercept))
+        found = likelihood(self.pairs, weights=factors.tolist(), intercept=intercept)
+        return np.asarray(found[np.ix_(rows, rows)])
 
 
 def _table(pairs: Pairs) -> np.ndarray:
@@ -114,7 +115,7 @@ def sample_posts() -> tuple[pl.DataFrame, Closeness]:
 
 def nights(posts: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The posts of the window, night after night."""
-    days = (posts["created_at"].max() - FIRST_DAY).days + 1  # type: ignore[operator]
+    days = (posts["created_at"].max() - FIRST_DAY).days + 1  # type: ignore[operator, union-attr]
     for day in range(days):
         end = FIRST_DAY + timedelta(days=day, hours=12)
         yield posts.filter((pl.col("created_at") < end) & (pl.col("created_at") >= end - timedelta(days=WINDOW_DAYS)))
@@ -147,14 +148,16 @@ def bench_sample() -> None:
     tell("near copies only", bcubed(by_words["rumour"].to_list(), truth, in_story))
     found = []
     for merge, split in THRESHOLDS:
-        rumour_of = night_by_night(
-            posts, lambda _, window, m=merge, s=split: replace(look_around(window, closeness), merge=m, split=s)
-        )
-        found.append([rumour_of[post] for post in claims["post"]])
+        read = partial(_by_words, closeness=closeness, merge=merge, split=split)
+        found.append(_grouped(posts, claims["post"].to_list(), read))
         tell_both(f"words: merge {merge:.3f}, split {split:.3f}", found[-1], truth, in_story)
     halves = list(_halves(truth, in_story))
     tell_held_out([_held_out(found, truth, in_story, chosen) for chosen in halves])
     bench_walks(posts, closeness, claims["post"].to_list(), truth, in_story)
+
+
+def _by_words(_: int, window: pl.DataFrame, *, closeness: Closeness, merge: float, split: float) -> Alike:
+    return replace(look_around(window, closeness), merge=merge, split=split)
 
 
 def bench_walks(
@@ -241,7 +244,7 @@ def _held_out(
 
 def of_stories(groups: Sequence[str], truth: Sequence[str], counted: np.ndarray, in_story: np.ndarray) -> Scores:
     """B-cubed over the `counted` posts beside those of stories only, grouped as they are among all claims."""
-    kept = np.flatnonzero(in_story)
+    kept = np.flatnonzero(in_story).tolist()
     return bcubed([groups[row] for row in kept], [truth[row] for row in kept], counted[kept])
 
 

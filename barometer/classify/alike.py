@@ -95,7 +95,7 @@ def _apart(ones: Array, others: Array) -> Array:
     return cast(Array, np.abs(ones[:, None] - others[None, :]))
 
 
-def products(ones: Rows, others: Rows) -> Array:
+def products(ones: Rows | Array, others: Rows | Array) -> Array:
     """Dense inner products of every pair of rows."""
     found = ones @ others.T
     return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float64)

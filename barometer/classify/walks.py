@@ -6,6 +6,7 @@ words, in half by meaning. Claims of one story that share no word meet on the po
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,6 +24,8 @@ from barometer.classify.evidence import readable
 # A city's night must stay cheap: of more posts than this, those most like a claim are walked through.
 MOST_POSTS = 2_000
 NEIGHBOURS = 15
+# In a young city fifteen posts would be everybody: a post has no more neighbours than one in so many posts.
+POSTS_PER_NEIGHBOUR = 20
 DAYS = 10.0
 # What neighbours of another place count beside those of the same one.
 ELSEWHERE = 0.4
@@ -33,9 +36,9 @@ _BLOCK = 500
 # Logistic regression over pairs of claims of the sample city, refitted by `benchmarks/bench_rumours.py`, which also
 # tells how it does on stories that it was not fitted on.
 INTERCEPT = -3.12
-WEIGHT_OF_WALKS = 9.507
-WEIGHT_OF_PLACE = 3.858
-WEIGHT_OF_DAY = -0.0812
+WEIGHTS = (9.507, 3.858, -0.0812)
+# Walks that overlap less than this have not met: two stories may begin in one street on one day.
+LEAST_OVERLAP = 0.05
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,10 @@ class Walks:
         return Pairs(products(led, led), ground.near(mine, mine), ground.apart(mine, mine))
 
 
-def likelihood(pairs: Pairs) -> Array:
-    """Logistic regression over the three."""
-    score = INTERCEPT + WEIGHT_OF_WALKS * pairs.walks + WEIGHT_OF_PLACE * pairs.places + WEIGHT_OF_DAY * pairs.days
-    return cast(Array, expit(score))
+def likelihood(pairs: Pairs, *, weights: Sequence[float] = WEIGHTS, intercept: float = INTERCEPT) -> Array:
+    """Logistic regression over the three, falling to 0 where the walks do not meet, however near in place and time."""
+    score = intercept + weights[0] * pairs.walks + weights[1] * pairs.places + weights[2] * pairs.days
+    return cast(Array, expit(score) * np.minimum(pairs.walks / LEAST_OVERLAP, 1.0))
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class _Ground:
         """Days between posts."""
         return cast(Array, np.abs(self.days[ones, None] - self.days[None, others]))
 
-    def likeness(self, rows: slice, vectors: Rows, power: int) -> Array:
+    def likeness(self, rows: slice, vectors: Rows | Array, power: int) -> Array:
         """How likely a step leads from each of `rows` to each post, up to a factor; never to itself."""
         found = np.maximum(products(vectors[rows], vectors), 0.0) ** power
         found *= np.exp(-self.apart(rows, slice(None)) / DAYS) * (ELSEWHERE + self.near(rows, slice(None)))
@@ -120,10 +123,10 @@ class _Ground:
 
     def steps(self, meanings: Array) -> sparse.csr_matrix:
         """(posts, posts): where one step leads from each, or that it stays."""
-        parts = []
+        parts, most = [], max(1, min(NEIGHBOURS, len(self.texts) // POSTS_PER_NEIGHBOUR))
         for rows in _blocks(len(self.texts)):
-            by_words = largest(self.likeness(rows, self.words, 1), NEIGHBOURS)
-            by_meaning = largest(self.likeness(rows, meanings, _MEANING_POWER), NEIGHBOURS)
+            by_words = largest(self.likeness(rows, self.words, 1), most)
+            by_meaning = largest(self.likeness(rows, meanings, _MEANING_POWER), most)
             parts.append(0.5 * (by_words + by_meaning))
         stay = STAY * sparse.identity(len(self.texts), format="csr")
         return cast(sparse.csr_matrix, normalize(sparse.vstack(parts).tocsr() + stay, norm="l1"))

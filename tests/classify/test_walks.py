@@ -91,6 +91,22 @@ def test_walks_place_and_time_each_speak_for_one_story(worse: dict[str, float]) 
     assert 0.0 < told(usual | worse) < told(usual) < 1.0
 
 
+def test_posts_of_one_street_and_day_whose_walks_never_meet_are_not_alike() -> None:
+    nothing = Pairs(walks=np.zeros((1, 1)), places=np.ones((1, 1)), days=np.zeros((1, 1)))
+    assert likelihood(nothing)[0, 0] == 0.0
+    assert around((LIBRARY, 0, "A"), (WATER, 0, "A")).walks[0, 1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_in_a_young_city_a_post_has_few_neighbours() -> None:
+    # given fewer posts than a post would have neighbours, of two subjects
+    posts = [(LIBRARY, 0, "A"), (BRANCH, 0, "A"), (WATER, 0, "A"), ("water pipe", 0, "A")]
+    found = around(*posts).walks
+    # then each is led to its own subject only
+    assert found[0, 1] > 0.5
+    assert found[2, 3] > 0.5
+    assert max(found[0, 2], found[0, 3], found[1, 2]) < 0.05
+
+
 def test_neither_the_order_of_the_posts_nor_of_the_claims_matters() -> None:
     claims = said((LIBRARY, 0, "A"), (BRANCH, 1, "B"), (WATER, 0, "A"))
     others = said(*[(BRIDGE, 0, "A"), ("water pipe", 1, "C"), ("a walk", 2, None)] * 3, first=3)
