@@ -1,36 +1,87 @@
 """How well posts are grouped by claim, night by night: B-cubed on the sample city's stories and on real threads.
 
-Run by hand (minutes). The sample city's stories are told apart at several thresholds; what each half of the stories
-would choose is told of the other half. Real posts (RumourEval 2017, read from `BAROMETER_DATA`, no place known, threads
-of one event) are only counted, nothing is chosen on them. Asserts nothing.
+Run by hand (ten minutes). The sample city's stories are told apart at several thresholds, by words (`alike.py`) and by
+words and meaning (`walks.py`); what is fitted and chosen on half of the stories is told of the other half. Real posts
+(RumourEval 2017, read from `BAROMETER_DATA`, no place known, threads of one event) are only counted, nothing is chosen
+on them. Asserts nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from sklearn.linear_model import LogisticRegression
 
 from barometer.city import load_city
 from barometer.classify.alike import look_around
 from barometer.classify.claims import join_claims, words_of_claims
 from barometer.classify.embed import Closeness
-from barometer.classify.gather import MERGE_ALIKENESS, SPLIT_ALIKENESS, gather
+from barometer.classify.gather import Alike, gather
 from barometer.classify.rumours import WINDOW_DAYS, closeness_of
+from barometer.classify.sentences import SentenceEncoder, load_sentence_encoder
+from barometer.classify.walks import Pairs, Walks, likelihood
 from barometer.prepare.places import place_posts
 from barometer.settings import PROJECT, Settings
 from barometer.simulate.origin import written_posts
 
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COLUMNS = ("post", "created_at", "text", "area")
-THRESHOLDS = ((0.075, 0.065), (0.09, 0.075), (MERGE_ALIKENESS, SPLIT_ALIKENESS), (0.12, 0.1))
-SPLITS, SEED = 10, 5
+THRESHOLDS = ((0.075, 0.065), (0.09, 0.075), (0.105, 0.09), (0.12, 0.1))
+THRESHOLDS_OF_WALKS = (0.12, 0.18, 0.25, 0.3, 0.36)
+# A rumour falls apart only when its halves are clearly less alike than what would have made them one.
+SPLIT_BESIDE_MERGE = 0.85
+# Pairs of one story weigh a tenth of all others together, and a story of many pairs less than their number.
+WEIGHT_OF_STORIES = 0.1
+SPLITS, SEED = 4, 5
 
 Scores = tuple[float, float, float]
+Weights = tuple[np.ndarray, float]
+
+
+class Remembered:
+    """An embedder that reads each text once."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self._encoder, self._rows = encoder, dict[str, np.ndarray]()
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Their rows."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
+        self._rows.update(zip(new, self._encoder.embed(new), strict=True))
+        return np.stack([self._rows[text] for text in texts])
+
+
+@dataclass(frozen=True)
+class Known:
+    """Pairs that were worked out before, read with other weights and limits (`gather.Alike`)."""
+
+    place: dict[str, int]
+    pairs: Pairs
+    weights: Weights
+    merge: float
+
+    @property
+    def split(self) -> float:
+        """Below which the halves of a rumour are two."""
+        return self.merge * SPLIT_BESIDE_MERGE
+
+    def alike(self, claims: pl.DataFrame) -> np.ndarray:
+        """(n, n) of `claims`."""
+        rows = [self.place[post] for post in claims["post"]]
+        factors, intercept = self.weights
+        found = likelihood(self.pairs, weights=factors.tolist(), intercept=intercept)
+        return np.asarray(found[np.ix_(rows, rows)])
+
+
+def _table(pairs: Pairs) -> np.ndarray:
+    return np.stack([pairs.walks, pairs.places, pairs.days], axis=-1)
 
 
 def bcubed(groups: Sequence[str], truth: Sequence[str], counted: np.ndarray) -> Scores:
@@ -64,22 +115,23 @@ def sample_posts() -> tuple[pl.DataFrame, Closeness]:
 
 def nights(posts: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The posts of the window, night after night."""
-    days = (posts["created_at"].max() - FIRST_DAY).days + 1  # type: ignore[operator]
+    days = (posts["created_at"].max() - FIRST_DAY).days + 1  # type: ignore[operator, union-attr]
     for day in range(days):
         end = FIRST_DAY + timedelta(days=day, hours=12)
         yield posts.filter((pl.col("created_at") < end) & (pl.col("created_at") >= end - timedelta(days=WINDOW_DAYS)))
 
 
-def night_by_night(posts: pl.DataFrame, closeness: Closeness, merge: float, split: float) -> dict[str, str]:
+def night_by_night(posts: pl.DataFrame, read: Callable[[int, pl.DataFrame], Alike]) -> dict[str, str]:
     """Rumour of every claim after the last night, each night knowing only what came before it."""
     rumour_of: dict[str, str] = {}
-    for window in nights(posts):
+    for night, window in enumerate(nights(posts)):
         claims = window.filter(pl.col("label") != "none").select(COLUMNS)
         rumours = pl.Series("rumour", [rumour_of.get(post) for post in claims["post"]], dtype=pl.String)
         told = claims.with_columns(rumours)
         known, fresh = told.drop_nulls("rumour"), told.filter(pl.col("rumour").is_null()).drop("rumour")
-        around, words = look_around(window, closeness), words_of_claims(window["text"].to_list())
-        moves = gather(known, fresh, around=around, words=words, merge=merge, split=split)
+        if fresh.is_empty():
+            continue
+        moves = gather(known, fresh, around=read(night, window), words=words_of_claims(window["text"].to_list()))
         rumour_of.update(moves.select("post", "rumour").iter_rows())
     return rumour_of
 
@@ -96,25 +148,120 @@ def bench_sample() -> None:
     tell("near copies only", bcubed(by_words["rumour"].to_list(), truth, in_story))
     found = []
     for merge, split in THRESHOLDS:
-        rumour_of = night_by_night(posts, closeness, merge, split)
-        found.append([rumour_of[post] for post in claims["post"]])
-        tell(f"merge {merge:.3f}, split {split:.3f}", bcubed(found[-1], truth, in_story))
-    stories = sorted({story for story in claims["story"] if story})
+        read = partial(_by_words, closeness=closeness, merge=merge, split=split)
+        found.append(_grouped(posts, claims["post"].to_list(), read))
+        tell_both(f"words: merge {merge:.3f}, split {split:.3f}", found[-1], truth, in_story)
+    halves = list(_halves(truth, in_story))
+    tell_held_out([_held_out(found, truth, in_story, chosen) for chosen in halves])
+    bench_walks(posts, closeness, claims["post"].to_list(), truth, in_story)
+
+
+def _by_words(_: int, window: pl.DataFrame, *, closeness: Closeness, merge: float, split: float) -> Alike:
+    return replace(look_around(window, closeness), merge=merge, split=split)
+
+
+def bench_walks(
+    posts: pl.DataFrame, closeness: Closeness, claims: list[str], truth: list[str], in_story: np.ndarray
+) -> None:
+    """The same by words and meaning: weights fitted on all pairs, then on half the stories and half of the rest."""
+    encoder = Remembered(load_sentence_encoder(Settings().models))
+    every = posts.filter(pl.col("label") != "none").select(COLUMNS)
+    table = _table(Walks(posts, closeness, encoder).pairs(every))
+    tell_both(
+        "walks, as they ship", _grouped(posts, claims, lambda _, w: Walks(w, closeness, encoder)), truth, in_story
+    )
+    read = [_pairs_of(window, closeness, encoder) for window in nights(posts)]
+    weights = fit(table, truth, np.ones(len(truth), dtype=bool))
+    print("  weights of walks, place, day; intercept", weights[0].round(4).tolist(), round(weights[1], 3))
+
+    def grouped(weights: Weights, merge: float) -> list[str]:
+        return _grouped(posts, claims, lambda night, _: Known(*read[night], weights, merge))
+
+    for merge in THRESHOLDS_OF_WALKS:
+        tell_both(f"walks: merge {merge:.3f}", grouped(weights, merge), truth, in_story)
+    held_out = []
+    for chosen in _halves(truth, in_story):
+        weights = fit(table, truth, chosen)
+        found = [grouped(weights, merge) for merge in THRESHOLDS_OF_WALKS]
+        held_out.append(_held_out(found, truth, in_story, chosen))
+    tell_held_out(held_out)
+
+
+def _grouped(posts: pl.DataFrame, claims: list[str], read: Callable[[int, pl.DataFrame], Alike]) -> list[str]:
+    rumour_of = night_by_night(posts, read)
+    return [rumour_of[post] for post in claims]
+
+
+def _pairs_of(window: pl.DataFrame, closeness: Closeness, encoder: Remembered) -> tuple[dict[str, int], Pairs]:
+    claims = window.filter(pl.col("label") != "none").select(COLUMNS)
+    place = {post: row for row, post in enumerate(claims["post"])}
+    return place, Walks(window, closeness, encoder).pairs(claims) if place else Pairs(*[np.zeros((0, 0))] * 3)
+
+
+def fit(table: np.ndarray, truth: list[str], known: np.ndarray) -> Weights:
+    """Weights and intercept of a logistic regression over pairs of `known` claims: are they of one story?"""
+    one, other = _known_pairs(known)
+    named = np.asarray(truth, dtype=str)
+    pairs, same = table[one, other], named[one] == named[other]
+    weights = np.ones(len(same))
+    for story in np.unique(named[one][same]):
+        of_story = same & (named[one] == story)
+        weights[of_story] = of_story.sum() ** -0.5
+    weights[same] *= (~same).sum() * WEIGHT_OF_STORIES / weights[same].sum()
+    mean, spread = pairs.mean(axis=0), pairs.std(axis=0)
+    model = LogisticRegression(max_iter=200).fit((pairs - mean) / spread, same, sample_weight=weights)
+    factors = model.coef_[0] / spread
+    return factors, float(model.intercept_[0] - (factors * mean).sum())
+
+
+def _known_pairs(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    one, other = np.triu_indices(len(known), 1)
+    both = known[one] & known[other]
+    return one[both], other[both]
+
+
+def _halves(truth: list[str], in_story: np.ndarray) -> Iterator[np.ndarray]:
+    """Which claims are known: half of the stories and half of what is in none, then the other half of each."""
     random = np.random.default_rng(SEED)
-    halves = [half for _ in range(SPLITS) for half in _halves(stories, random)]
-    held_out = [_held_out(found, truth, stories, chosen) for chosen in halves]
-    tell("chosen on half the stories, told of the other", tuple(np.mean(held_out, axis=0)))
-    print(f"{'  standard deviation of that F1 over splits':<48}{np.std([score[2] for score in held_out]):>30.3f}")
+    named = np.asarray(truth, dtype=str)
+    stories, rest = np.unique(named[in_story]), np.flatnonzero(~in_story)
+    for _ in range(SPLITS):
+        mixed, alone = random.permutation(stories), random.permutation(rest)
+        chosen = np.isin(named, mixed[: len(mixed) // 2])
+        chosen[alone[: len(alone) // 2]] = True
+        yield chosen
+        yield ~chosen
 
 
-def _halves(stories: list[str], random: np.random.Generator) -> list[list[str]]:
-    mixed = random.permutation(stories).tolist()
-    return [mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]]
+def _held_out(
+    found: list[list[str]], truth: list[str], in_story: np.ndarray, chosen: np.ndarray
+) -> tuple[Scores, Scores]:
+    """Of the grouping that is best on the chosen stories, the figures on the others: beside all claims, and stories."""
+    best = max(found, key=lambda groups: bcubed(groups, truth, chosen & in_story)[2])
+    told = ~chosen & in_story
+    return bcubed(best, truth, told), of_stories(best, truth, told, in_story)
 
 
-def _held_out(found: list[list[str]], truth: list[str], stories: list[str], chosen: list[str]) -> Scores:
-    best = max(found, key=lambda groups: bcubed(groups, truth, np.isin(truth, chosen))[2])
-    return bcubed(best, truth, np.isin(truth, sorted(set(stories) - set(chosen))))
+def of_stories(groups: Sequence[str], truth: Sequence[str], counted: np.ndarray, in_story: np.ndarray) -> Scores:
+    """B-cubed over the `counted` posts beside those of stories only, grouped as they are among all claims."""
+    kept = np.flatnonzero(in_story).tolist()
+    return bcubed([groups[row] for row in kept], [truth[row] for row in kept], counted[kept])
+
+
+def tell_both(what: str, groups: list[str], truth: list[str], in_story: np.ndarray) -> None:
+    """A line beside all claims, and one beside the stories' posts alone."""
+    tell(what, bcubed(groups, truth, in_story))
+    tell("  over the stories' posts alone", of_stories(groups, truth, in_story, in_story))
+
+
+def tell_held_out(scores: list[tuple[Scores, Scores]]) -> None:
+    """Means over halves, and how much they vary."""
+    for what, part in zip(
+        ("chosen on half the stories, told of the other", "  over the stories' posts alone"), (0, 1), strict=True
+    ):
+        several = np.array([score[part] for score in scores])
+        tell(what, tuple(several.mean(axis=0)))
+        print(f"{'  standard deviation of that F1':<48}{several[:, 2].std():>30.3f}")
 
 
 def rumoureval(data: Path) -> pl.DataFrame:
@@ -138,19 +285,25 @@ def rumoureval(data: Path) -> pl.DataFrame:
 
 def bench_threads(data: Path) -> None:
     """Each event at once: posts that carry or correct a claim, against the thread they stand in."""
+    encoder = Remembered(load_sentence_encoder(Settings().models))
+    _bench_threads(data, "words", lambda posts: look_around(posts, Closeness([], [])))
+    _bench_threads(data, "walks", lambda posts: Walks(posts, Closeness([], []), encoder))
+
+
+def _bench_threads(data: Path, label: str, read: Callable[[pl.DataFrame], Alike]) -> None:
     scores = []
     for (event,), posts in rumoureval(data).sort("created_at", "post").group_by("event", maintain_order=True):
         claims = posts.filter("carries")
         nothing = claims.select(*COLUMNS, rumour="post").clear()
         words = words_of_claims(posts["text"].to_list())
-        moves = gather(nothing, claims.select(COLUMNS), around=look_around(posts, Closeness([], [])), words=words)
+        moves = gather(nothing, claims.select(COLUMNS), around=read(posts), words=words)
         rumours = claims.join(moves.select("post", "rumour"), on="post", how="left", maintain_order="left")["rumour"]
         everyone = np.ones(claims.height, dtype=bool)
         score = bcubed(rumours.to_list(), claims["thread"].to_list(), everyone)
         scores.append((claims.height, *score))
-        tell(f"{event}: {claims.height} posts, {claims['thread'].n_unique()} threads", score)
+        tell(f"{label}, {event}: {claims.height} posts, {claims['thread'].n_unique()} threads", score)
     weights = np.array([row[0] for row in scores], dtype=float)
-    tell("all events, by posts", tuple(np.average([row[1:] for row in scores], axis=0, weights=weights)))
+    tell(f"{label}, all events, by posts", tuple(np.average([row[1:] for row in scores], axis=0, weights=weights)))
 
 
 def tell(what: str, scores: Sequence[float]) -> None:

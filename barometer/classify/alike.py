@@ -47,6 +47,15 @@ class Surroundings:
     days: Array
     areas: NDArray[np.intp]
 
+    # Mean alikeness of pairs from which two groups are one rumour, and below which the halves of a rumour are two.
+    # Chosen on the sample city: how they do on stories they were not chosen on stands in docs/rumours.md.
+    merge: float = 0.105
+    split: float = 0.09
+
+    def alike(self, claims: pl.DataFrame) -> Array:
+        """`alikeness` of every two of `claims`, (n, n), 0-1."""
+        return alikeness(self.read(claims), self.closeness)
+
     def read(self, claims: pl.DataFrame) -> Claims:
         """`claims` (`text, created_at, area`) as what `alikeness` compares, in their order."""
         rows = self.embedder.embed(claims["text"].to_list())
@@ -59,9 +68,9 @@ class Surroundings:
         """Unit rows plus the mean of the posts that are most like them, of their place and days, if any."""
         if not len(self.days):
             return rows
-        weights = np.maximum(_products(rows, self.rows), 0.0) * np.exp(-_apart(days, self.days) / CONTEXT_DAYS)
+        weights = np.maximum(products(rows, self.rows), 0.0) * np.exp(-_apart(days, self.days) / CONTEXT_DAYS)
         weights *= _WORDS_ALONE_IN_CONTEXT + self.closeness.matrix[np.ix_(areas, self.areas)]
-        return cast(Rows, normalize(rows + _largest(weights, CONTEXT_POSTS) @ self.rows))
+        return cast(Rows, normalize(rows + largest(weights, CONTEXT_POSTS) @ self.rows))
 
 
 def look_around(posts: pl.DataFrame, closeness: Closeness, *, embedder: Embedder | None = None) -> Surroundings:
@@ -77,7 +86,7 @@ def alikeness(claims: Claims, closeness: Closeness) -> Array:
 
     A pair without any word in its contexts is not alike, however near: two stories may begin in one street on one day.
     """
-    context = np.sqrt(np.clip(_products(claims.context, claims.context), 0.0, 1.0))
+    context = np.sqrt(np.clip(products(claims.context, claims.context), 0.0, 1.0))
     recent = np.exp(-_apart(claims.days, claims.days) / RECENT_DAYS)
     return cast(Array, np.sqrt(context * recent * closeness.matrix[np.ix_(claims.areas, claims.areas)]))
 
@@ -86,13 +95,13 @@ def _apart(ones: Array, others: Array) -> Array:
     return cast(Array, np.abs(ones[:, None] - others[None, :]))
 
 
-def _products(ones: Rows, others: Rows) -> Array:
+def products(ones: Rows | Array, others: Rows | Array) -> Array:
     """Dense inner products of every pair of rows."""
     found = ones @ others.T
     return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float64)
 
 
-def _largest(weights: Array, most: int) -> sparse.csr_matrix:
+def largest(weights: Array, most: int) -> sparse.csr_matrix:
     """The `most` largest weights of each row, summing to one; a row of zeros where nothing weighs."""
     if weights.shape[1] > most:
         least = np.partition(weights, -most, axis=1)[:, [-most]]

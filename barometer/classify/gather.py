@@ -1,10 +1,13 @@
 """Rumours of a night: its claims join the rumours that live, or found new ones; rumours merge, and fall apart.
 
 First what is told in nearly the same words goes together (`claims.py`), then what is alike in context, time and place
-(`alike.py`). Nothing depends on the order of the rows, and a rumour's id is that of its oldest post's founding.
+(`alike.py`; with a sentence encoder `walks.py`). Nothing depends on the order of the rows, and a rumour's id is that of
+its oldest post's founding.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -12,15 +15,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from barometer.classify.alike import Surroundings, alikeness
 from barometer.classify.claims import join_claims, rumour_id
 from barometer.classify.groups import fallen_apart, merged_groups
 from barometer.classify.rulings import NO_RULINGS, Rulings
-
-# Mean alikeness of pairs from which two groups are one rumour, and below which the halves of a rumour are two.
-# Chosen on the sample city: how they do on stories they were not chosen on stands in docs/rumours.md.
-MERGE_ALIKENESS = 0.105
-SPLIT_ALIKENESS = 0.09
 
 FOUNDED, JOINED, MERGED, SPLIT = "founded", "joined", "merged", "split"
 MOVES = {
@@ -41,15 +38,28 @@ Names = NDArray[np.object_]
 Flags = NDArray[np.bool_]
 
 
+class Alike(Protocol):
+    """Tells how alike claims are (`alike.Surroundings`, `walks.Walks`), and from where on they are one rumour."""
+
+    @property
+    def merge(self) -> float:
+        """Mean alikeness of pairs from which two groups are one rumour."""
+
+    @property
+    def split(self) -> float:
+        """Mean alikeness of pairs below which the halves of a rumour are two."""
+
+    def alike(self, claims: pl.DataFrame) -> Array:
+        """(n, n), 0-1, of `claims` (`post, text, created_at, area`)."""
+
+
 def gather(
     known: pl.DataFrame,
     fresh: pl.DataFrame,
     *,
-    around: Surroundings,
+    around: Alike,
     words: TfidfVectorizer,
     rulings: Rulings = NO_RULINGS,
-    merge: float = MERGE_ALIKENESS,
-    split: float = SPLIT_ALIKENESS,
 ) -> pl.DataFrame:
     """Rows of `MOVES`: every post of `fresh`, and the posts of `known` that change their rumour tonight.
 
@@ -64,10 +74,10 @@ def gather(
     posts = pl.concat([known.select(fresh.columns), fresh])
     before = np.array([*known["rumour"], *alike_words["rumour"]], dtype=object)
     is_fresh = np.arange(posts.height) >= known.height
-    pairs = np.maximum(alikeness(around.read(posts), around.closeness), _copies(posts["text"], words))
+    pairs = np.maximum(around.alike(posts), _copies(posts["text"], words))
     names = posts["post"].to_list()
-    merged = _merged(pairs + _forbidden(names, before, rulings), before, is_fresh, merge)
-    after = _split(pairs, merged, names, is_fresh & ~np.isin(merged, list(rulings.whole)), split)
+    merged = _merged(pairs + _forbidden(names, before, rulings), before, is_fresh, around.merge)
+    after = _split(pairs, merged, names, is_fresh & ~np.isin(merged, list(rulings.whole)), around.split)
     rows = pl.DataFrame({"post": posts["post"], "rumour": after.tolist(), "similarity": _similarity(pairs, after)})
     reasons = np.where(is_fresh, _entries(after, is_fresh), np.where(after == merged, MERGED, SPLIT))
     moved_from = [None if new else rumour for new, rumour in zip(is_fresh, before, strict=True)]

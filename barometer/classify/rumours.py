@@ -18,10 +18,12 @@ from barometer.city import City
 from barometer.classify.alike import look_around
 from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
 from barometer.classify.embed import Closeness, Embedder
-from barometer.classify.gather import MERGED, gather
+from barometer.classify.gather import MERGED, Alike, gather
 from barometer.classify.manifest import read_manifest
 from barometer.classify.model import PROMOTED, promoted_name
 from barometer.classify.rulings import Rulings, read_rulings, rulings_folders
+from barometer.classify.sentences import has_sentence_encoder, load_sentence_encoder
+from barometer.classify.walks import Walks
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
 from barometer.library import read_library
 from barometer.night import Night
@@ -45,10 +47,11 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
 
     `rumour_posts` of a night holds the posts that joined on it and those that changed their rumour; `rumours` the
     state, that night, of every rumour with a post in the window. A rumour keeps its id from the night it
-    began. Synthetic and real posts never share a rumour. `embedder` tells what texts are alike; without one, the city's
-    own words do.
+    began. Synthetic and real posts never share a rumour. `embedder` tells what texts mean: the sentence encoder where
+    the folder of models has one, and without any the city's own words are all that is compared.
 
-    Raises `BadConfiguration` that lists every mistake of the city's `rumours.csv`, or of its evidence library.
+    Raises `BadConfiguration` that lists every mistake of the city's `rumours.csv`, or of its evidence library, and
+    `BadInput` when the sentence encoder is damaged.
     """
     model = promoted_name(model, night.settings.models)
     with timed(night, STEP):
@@ -130,13 +133,19 @@ def _moves(
     parts = [TABLES["rumour_posts"].empty()]
     for (synthetic,), fresh in claims.group_by("synthetic", maintain_order=True):
         columns = ("post", "created_at", "text", "area")
-        around = look_around(
-            posts.filter(pl.col("synthetic") == synthetic), closeness_of(night.city), embedder=embedder
-        )
+        around = _around(night, posts.filter(pl.col("synthetic") == synthetic), embedder)
         alike = known.filter(pl.col("synthetic") == synthetic).select(*columns, "rumour")
         found = gather(alike, fresh.select(columns), around=around, words=words, rulings=rulings)
         parts.append(_as_rows(night, found.with_columns(synthetic=pl.lit(synthetic))))
     return pl.concat(parts)
+
+
+def _around(night: Night, posts: pl.DataFrame, embedder: Embedder | None) -> Alike:
+    """What claims are read against: by words and meaning where a sentence encoder is, else by the city's words."""
+    models, closeness = night.settings.models, closeness_of(night.city)
+    if embedder is None and not has_sentence_encoder(models):
+        return look_around(posts, closeness)
+    return Walks(posts, closeness, embedder or load_sentence_encoder(models))
 
 
 def _older(night: Night, moves: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:

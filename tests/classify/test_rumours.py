@@ -11,9 +11,12 @@ import pytest
 
 from barometer.classify.claims import rumour_id
 from barometer.classify.rumours import FADED_AFTER_DAYS, WINDOW_DAYS, group_rumours
+from barometer.classify.sentences import NETWORK
+from barometer.errors import BadInput
 from barometer.ledger import Counts
 from barometer.night import Night
 from tests.classify.made import a_night_with_model, nights_later, noon_of, put_claims, put_posts, table, written
+from tests.classify.shipped_sentences import linked, shipped_sentences
 from tests.rows import rows
 
 LIBRARY = "They say the library on Mill Lane will close and be sold for flats"
@@ -44,6 +47,45 @@ def the_rumour(night: Night) -> dict[str, Any]:
 def members(night: Night) -> dict[str, str]:
     """Post -> rumour, of all nights."""
     return dict(table(night, "rumour_posts").select("post", "rumour").iter_rows())
+
+
+def test_meaning_is_read_by_default_where_the_encoder_is(night: Night) -> None:
+    # given a claim, retold in other words, and another of the same street and day
+    claims = [a_claim("a", area="T1"), a_claim("b", "apparently our reading room is being shut", area="T1")]
+    put_claims(night, *claims, a_claim("c", WATER, area="T1"))
+    group_rumours(night, embedder=shipped_sentences())
+    told = table(night, "rumour_posts")
+    # when the folder of models has the encoder, and nobody hands one in
+    linked(night.settings.models)
+    group_rumours(night)
+    # then the night is the same, and what is about something else stands apart
+    assert table(night, "rumour_posts").equals(told)
+    assert members(night)["c"] not in {members(night)["a"], members(night)["b"]}
+
+
+def test_a_damaged_encoder_stops_the_step_in_one_line(night: Night) -> None:
+    put_claims(night, a_claim("a"))
+    (linked(night.settings.models) / NETWORK).unlink()
+    with pytest.raises(BadInput, match=r"^model sentences, file model.onnx: is missing .*$"):
+        group_rumours(night)
+
+
+def test_a_night_without_claims_needs_no_encoder(night: Night) -> None:
+    (linked(night.settings.models) / NETWORK).unlink()
+    assert group_rumours(night) == Counts()
+
+
+def test_with_meaning_two_nights_tell_the_same_as_often_as_they_are_run(night: Night) -> None:
+    linked(night.settings.models)
+    put_claims(night, a_claim("a", area="T1"), a_claim("b", AGAIN, area="T2"))
+    group_rumours(night)
+    later = nights_later(night, 1)
+    put_claims(later, a_claim("c", DENIED, rumour="correction", area="T2"), a_claim("d", WATER, area="T3"))
+    group_rumours(later)
+    first = table(night, "rumour_posts")
+    group_rumours(later)
+    assert table(night, "rumour_posts").equals(first)
+    assert members(night)["a"] == members(night)["b"] == members(night)["c"] == rumour_id("a")
 
 
 def test_a_claim_and_its_correction_are_one_rumour(night: Night) -> None:
