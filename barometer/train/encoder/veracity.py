@@ -82,19 +82,18 @@ def left_out(events: NDArray[Any], classifier: Classifier) -> Rows:
 def _probe(features: NDArray[np.float32], truth: Rows) -> Classifier:
     def classify(learn: Rows, judge: Rows) -> Rows:
         scaler = StandardScaler().fit(features[learn])
+        regression = LogisticRegression(C=0.05, class_weight="balanced", max_iter=300)
         with threadpool_limits(1):
-            regression = LogisticRegression(C=0.05, class_weight="balanced", max_iter=300)
-            return regression.fit(scaler.transform(features[learn]), truth[learn]).predict(
-                scaler.transform(features[judge])
-            )
+            regression.fit(scaler.transform(features[learn]), truth[learn])
+            return np.asarray(regression.predict(scaler.transform(features[judge])), dtype=np.intp)
 
     return classify
 
 
 def _regression(features: sparse.csr_matrix, truth: Rows) -> Classifier:
     def classify(learn: Rows, judge: Rows) -> Rows:
-        regression = LogisticRegression(class_weight="balanced", max_iter=300)
-        return regression.fit(features[learn], truth[learn]).predict(features[judge])
+        regression = LogisticRegression(class_weight="balanced", max_iter=300).fit(features[learn], truth[learn])
+        return np.asarray(regression.predict(features[judge]), dtype=np.intp)
 
     return classify
 
