@@ -43,36 +43,39 @@ def change_in_words(
     since: tuple[date, date] | None = None,
     is_shared: bool = False,
     is_merged: bool = False,
+    tenths: int = 1,
 ) -> str:
     """The sentence of one change, e.g. `Idle −2.1 points: −0.3 new answers, −1.8 new language model.`
 
     `parts`: factor -> part of the change, in the indicator's unit; shown rounded so that they add up to the change as
     shown. `noise`: half width of the 95 % interval of a change of data alone. `since`: the period compared with, where
     it is another. `is_shared`: two causes were known only together. `is_merged`: what came in late or was removed is
-    counted with what is new.
+    counted with what is new. `tenths`: step in which sizes are shown.
     """
-    rounded = rounded_parts(parts, is_share=indicator.is_share)
+    rounded = rounded_parts(parts, is_share=indicator.is_share, tenths=tenths)
     told = [
         f"{signed(size)} {_called(factor, indicator, is_merged=is_merged)}" for factor, size in rounded.items() if size
     ]
     unit = _unit(indicator)
     head = f"{place} {signed(sum(rounded.values()))}{unit}: {', '.join(told)}."
     if not told:
-        head = f"{place}: less than {1 / _TENTHS:g}{unit}."
-    return head + _chance(noise, indicator, is_within_noise) + _since(since) + (_SHARED if is_shared else "")
+        head = f"{place}: less than {tenths / _TENTHS:g}{unit}."
+    return head + _chance(noise, indicator, is_within_noise, tenths) + _since(since) + (_SHARED if is_shared else "")
 
 
-def rounded_parts(parts: Mapping[str, float], *, is_share: bool) -> dict[str, int]:
-    """Parts in whole tenths (shares: of a percentage point) that add up to the rounded sum of the parts.
+def rounded_parts(parts: Mapping[str, float], *, is_share: bool, tenths: int = 1) -> dict[str, int]:
+    """Parts in tenths (shares: of a percentage point) that add up to the rounded sum of the parts.
 
-    The largest remainders are rounded up (Hamilton's method), so no part is off by a tenth or more.
+    All are multiples of `tenths`. The largest remainders are rounded up (Hamilton's method), so no part is off by a
+    step or more.
     """
-    scale = shown_scale(is_share=is_share)
+    scale = shown_scale(is_share=is_share) / tenths
     exact = {factor: part * scale for factor, part in parts.items()}
     floors = {factor: math.floor(size) for factor, size in exact.items()}
     left = _nearest(math.fsum(exact.values())) - sum(floors.values())
     by_remainder = sorted(exact, key=lambda factor: (floors[factor] - exact[factor], factor))
-    return floors | {factor: floors[factor] + 1 for factor in by_remainder[: max(left, 0)]}
+    steps = floors | {factor: floors[factor] + 1 for factor in by_remainder[: max(left, 0)]}
+    return {factor: size * tenths for factor, size in steps.items()}
 
 
 def shown_scale(*, is_share: bool) -> int:
@@ -104,10 +107,10 @@ def _unit(indicator: Indicator) -> str:
     return " points" if indicator.unit in ("scale points", "index points") else f" {indicator.unit}"
 
 
-def _chance(noise: float, indicator: Indicator, is_within_noise: bool) -> str:
+def _chance(noise: float, indicator: Indicator, is_within_noise: bool, tenths: int) -> str:
     if not is_within_noise:
         return ""
-    size = _nearest(noise * shown_scale(is_share=indicator.is_share)) / _TENTHS
+    size = _nearest(noise * shown_scale(is_share=indicator.is_share) / tenths) * tenths / _TENTHS
     return f" What the data changed is within noise (\u00b1{size:,.{DECIMALS}f})."
 
 

@@ -1,7 +1,8 @@
-"""Why numbers changed, as it may be told: only of what is shown, in tenths, and never one person's effect alone."""
+"""Why numbers changed, as it may be told: only of what is shown, as finely, and never one person's effect alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ import polars as pl
 from barometer.explained import change_in_words, rounded_parts, shown_scale
 from barometer.indicators import WHOLE_CITY, Indicators
 from barometer.published import REVISED, Release, revisions
-from barometer.release.protect import SHOWN_DECIMALS
+from barometer.release.coarse import FINEST, step
+from barometer.release.protect import MODELLED, SHOWN_DECIMALS
 from barometer.tables import TABLES
 
 NEW, LATE = "new_data", "late_or_removed_data"
@@ -25,10 +27,11 @@ def shown_explanations(
 ) -> pl.DataFrame:
     """Explanations fit to publish, from rows of the table with `area_name` and without `night`.
 
-    Kept are changes between two published values, in tenths (shares: of a percentage point), which parts and change
-    still add up in; a change that comes to nothing then is left out. The removal of one person's answers must not be
-    seen by itself, so in a neighbourhood what came in late or was removed is counted with what is new; where half of it
-    stands under method, because the two were known only together, nothing is told.
+    Kept are changes between two published values, in the wider of the steps that these are shown in (`coarse`), else in
+    tenths (shares: of a percentage point); parts still add up to the change, and one that comes to nothing then is left
+    out. Finer changes, added up over releases, would give back what was rounded off the values. The removal of one
+    person's answers must not be seen by itself, so in a neighbourhood what came in late or was removed is counted with
+    what is new; where half of it stands under method, because the two were known only together, nothing is told.
     """
     told = _between_published(rows, shown, before)
     made = [row for _, cell in told.group_by(_CELL, maintain_order=True) for row in _shown_cell(cell, indicators)]
@@ -39,10 +42,18 @@ def _between_published(rows: pl.DataFrame, shown: pl.DataFrame, before: Release 
     """Rows about a value that is shown now and was published by the release they compare with."""
     if before is None:
         return rows.clear()
-    now = shown.drop_nulls("value").select(_CELL)
-    then = before.estimates.drop_nulls("value").select(*_SERIES, since_start="period_start", since_end="period_end")
-    compared = rows.filter(pl.col("since") == before.name).join(now, on=_CELL, how="semi", maintain_order="left")
-    return compared.join(then, on=then.columns, how="semi", maintain_order="left")
+    now = shown.drop_nulls("value").select(*_CELL, step_now=_step())
+    then = before.estimates.drop_nulls("value").select(
+        *_SERIES, since_start="period_start", since_end="period_end", step_then=_step()
+    )
+    compared = rows.filter(pl.col("since") == before.name).join(now, on=_CELL, maintain_order="left")
+    known = compared.join(then, on=[*_SERIES, "since_start", "since_end"], maintain_order="left")
+    return known.with_columns(step=pl.max_horizontal("step_now", "step_then")).drop("step_now", "step_then")
+
+
+def _step() -> pl.Expr:
+    """The step that a published value is shown in, as far as it is rounded to tell of nobody."""
+    return pl.when(pl.col("method").is_in(MODELLED)).then(FINEST).otherwise(step(pl.col("n")).fill_null(FINEST))
 
 
 def _shown_cell(cell: pl.DataFrame, indicators: Indicators) -> Iterator[dict[str, Any]]:
@@ -55,17 +66,21 @@ def _shown_cell(cell: pl.DataFrame, indicators: Indicators) -> Iterator[dict[str
         return
     if is_merged:
         parts[NEW] = parts.get(NEW, 0.0) + parts.pop(LATE)
-    rounded = rounded_parts(parts, is_share=indicator.is_share)
+    scale = shown_scale(is_share=indicator.is_share)
+    width = first.pop("step")
+    tenths = max(1, round(width * scale)) if indicator.signal in _OF_PEOPLE else 1
+    rounded = rounded_parts(parts, is_share=indicator.is_share, tenths=tenths)
     if not any(rounded.values()):
         return
-    scale = shown_scale(is_share=indicator.is_share)
-    noise = round(first["noise"], SHOWN_DECIMALS)
-    words = first["words"] if not is_merged else _words(first, indicators, parts)
+    noise = round(math.ceil(first["noise"] * scale / tenths) * tenths / scale, SHOWN_DECIMALS)
+    words = _words(first | {"noise": noise}, indicators, parts, is_merged=is_merged, tenths=tenths)
     common = first | {"change": sum(rounded.values()) / scale, "noise": noise, "words": words}
     yield from (common | {"factor": factor, "part": size / scale} for factor, size in rounded.items())
 
 
-def _words(row: dict[str, Any], indicators: Indicators, parts: dict[str, float]) -> str:
+def _words(
+    row: dict[str, Any], indicators: Indicators, parts: dict[str, float], *, is_merged: bool, tenths: int
+) -> str:
     since = (row["since_start"], row["since_end"])
     return change_in_words(
         row["area_name"],
@@ -75,7 +90,8 @@ def _words(row: dict[str, Any], indicators: Indicators, parts: dict[str, float])
         is_within_noise=row["is_within_noise"],
         since=since if since != (row["period_start"], row["period_end"]) else None,
         is_shared=row["is_shared"],
-        is_merged=True,
+        is_merged=is_merged,
+        tenths=tenths,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barometer.explained import rounded_parts
 from barometer.indicators import WHOLE_CITY, load_indicators
 from barometer.published import Release
 from barometer.release.explanations import published_revisions, shown_explanations
@@ -33,7 +34,9 @@ def explained(parts: dict[str, float], **values: Any) -> pl.DataFrame:
 
 
 def estimates(value: float | None = 5.0, **values: Any) -> pl.DataFrame:
-    return rows("estimates", PLACE | {"value": value} | values).with_columns(area_name=pl.lit("Northgate"))
+    return rows("estimates", PLACE | {"value": value, "n": 2000, "method": "direct"} | values).with_columns(
+        area_name=pl.lit("Northgate")
+    )
 
 
 def a_release(folder: Path, published: pl.DataFrame, name: str = BEFORE) -> Release:
@@ -57,8 +60,52 @@ def test_a_change_between_two_published_values_is_told_in_tenths(tmp_path: Path)
     found = shown(explained({NEW: -0.31, MODEL: -1.78}), tmp_path)
     assert parts(found) == {NEW: -0.3, MODEL: -1.8}
     assert found["change"].unique().to_list() == [-2.1]
-    assert found["noise"].unique().to_list() == [0.123]
-    assert found["words"].unique().to_list() == ["because."]
+    assert found["noise"].unique().to_list() == [0.2]
+    assert (
+        found["words"]
+        .unique()
+        .to_list()[0]
+        .startswith("Northgate \u22122.1 points: \u22120.3 new answers, \u22121.8 new")
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_now", "n_then", "shown_part"), [(50, 2000, 0.02), (2000, 50, 0.02), (20, 50, 0.05), (2000, 2000, 0.012)]
+)
+def test_a_change_of_a_share_is_told_no_finer_than_either_value_is_shown(
+    tmp_path: Path, n_now: int, n_then: int, shown_part: float
+) -> None:
+    # given values of n people that are shown in steps of 1/n or wider
+    where = {"indicator": "wallet_police", "value": 0.5}
+    now, then = estimates(**where, n=n_now), estimates(**where, n=n_then)
+    # when a change that lies between two steps is told
+    exact = {0.02: 0.0123, 0.05: 0.0301, 0.012: 0.01234}[shown_part]
+    found = shown(explained({NEW: exact}, indicator="wallet_police"), tmp_path, now=now, then=then)
+    # then it, its noise and its words are in the wider step
+    assert parts(found) == {NEW: shown_part}
+    assert f"+{100 * shown_part:.1f} percentage points" in found["words"][0]
+    width = {0.012: 0.001}.get(shown_part, shown_part)
+    assert found["noise"][0] / width == pytest.approx(round(found["noise"][0] / width))
+
+
+def test_what_a_model_lent_is_told_in_tenths_as_it_is_shown(tmp_path: Path) -> None:
+    where = {"indicator": "wallet_police", "value": 0.5, "method": "model", "n": 20}
+    found = shown(
+        explained({NEW: 0.0123}, indicator="wallet_police"), tmp_path, now=estimates(**where), then=estimates(**where)
+    )
+    assert parts(found) == {NEW: 0.012}
+
+
+@given(
+    st.lists(st.floats(-0.2, 0.2), min_size=1, max_size=5),
+    st.sampled_from([1, 2, 5, 10, 20, 50, 100, 200]),
+)
+def test_parts_in_steps_add_up_to_the_change_in_steps(sizes: list[float], tenths: int) -> None:
+    named = dict(zip(EXPLAINED_BY, sizes, strict=False))
+    found = rounded_parts(named, is_share=True, tenths=tenths)
+    assert all(size % tenths == 0 for size in found.values())
+    assert abs(sum(found.values()) - 1000 * sum(named.values())) <= tenths / 2 + 1e-6
+    assert all(abs(found[name] - 1000 * part) < tenths + 1e-6 for name, part in named.items())
 
 
 @pytest.mark.parametrize("withheld", ["now", "then"])
