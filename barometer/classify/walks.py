@@ -81,7 +81,7 @@ class Walks:
 def likelihood(pairs: Pairs, *, weights: Sequence[float] = WEIGHTS, intercept: float = INTERCEPT) -> Array:
     """Logistic regression over the three, falling to 0 where the walks do not meet, however near in place and time."""
     score = intercept + weights[0] * pairs.walks + weights[1] * pairs.places + weights[2] * pairs.days
-    return cast(Array, expit(score) * np.minimum(pairs.walks / LEAST_OVERLAP, 1.0))
+    return expit(score) * np.minimum(pairs.walks / LEAST_OVERLAP, 1.0)
 
 
 @dataclass(frozen=True)
