@@ -78,7 +78,7 @@ def cities() -> None:
     for city_id in city_ids(settings.configs):
         try:
             city = load_city(city_id, settings.configs)
-            _read_what_people_decided(city.folder)
+            _read_what_people_decided(city.folder, settings.decisions / city.id)
             if wrong := [line for source in city.sources for line in mistakes_of(source)]:
                 raise BadConfiguration("\n".join([f"city folder {city.id} has {len(wrong)} mistakes:", *wrong]))
         except BarometerError as error:
@@ -92,13 +92,13 @@ def cities() -> None:
         raise typer.Exit(_print_mistakes(mistakes))
 
 
-def _read_what_people_decided(folder: Path) -> None:
+def _read_what_people_decided(folder: Path, desk: Path) -> None:
     """Check a city's library of evidence and its decisions about rumours."""
-    from barometer.classify.evidence import read_library
     from barometer.classify.rulings import read_rulings
+    from barometer.library import read_library
 
     library = read_library(folder)
-    read_rulings(folder, date.max, evidence=frozenset(library["id"]))
+    read_rulings(folder, desk, night=date.max, evidence=frozenset(library["id"]))
 
 
 def _print_mistakes(mistakes: list[str]) -> int:
@@ -153,21 +153,45 @@ def classify_night(city: CityOption, night: NightOption, model: str = "promoted"
 
 
 @app.command()
-def rumours(city: CityOption, night: NightOption) -> None:
+def rumours(
+    city: CityOption,
+    night: NightOption,
+    sheet: Annotated[
+        Path | None, typer.Option(help="CSV to write, with a masked post of each rumour, for a person to fill")
+    ] = None,
+) -> None:
     """The rumours that live on a night: words, state, voices, and claims of the city's library that may answer them."""
     from barometer.classify.evidence import suggest_evidence
+    from barometer.classify.review import send_out
     from barometer.classify.sentences import absence, has_sentence_encoder
 
     context = _night(city, night)
     if not has_sentence_encoder(context.settings.models):
         console.print(f"{absence(context.settings.models)}: claims are matched by words alone", highlight=False)
+    if sheet is not None:
+        number = send_out(context, sheet)
+        typer.echo(f"{sheet}: {number} rumours; fill title, evidence, status or same_as, then `barometer rule {sheet}`")
+        return
     tonight = context.lake.read("rumours").filter(pl.col("night") == context.night, pl.col("status") != "faded")
     suggested = suggest_evidence(context)
     for row in tonight.sort("voices", "rumour", descending=[True, False]).collect().iter_rows(named=True):
-        words = ", ".join(row["terms"]) or "no shared words"
+        words = row["title"] or ", ".join(row["terms"]) or "no shared words"
         typer.echo(f"{row['rumour']}  {row['status']}, {row['voices']} voices: {words}")
         for found in suggested.filter(pl.col("rumour") == row["rumour"]).iter_rows(named=True):
             typer.echo(f"    may be answered by {found['id']} ({found['verdict']}): {found['claim']}")
+
+
+@app.command()
+def rule(
+    sheet: Annotated[Path, typer.Argument(help="the filled sheet of `barometer rumours --sheet`")],
+    city: CityOption,
+    night: NightOption,
+) -> None:
+    """Keep a person's decisions about rumours: they hold from this night on, and survive every re-run."""
+    from barometer.classify.review import take_in
+
+    kept = take_in(_night(city, night), sheet)
+    typer.echo(f"{kept} new decisions about rumours are kept; the next night goes by them")
 
 
 @app.command()

@@ -37,13 +37,14 @@ def train_encoder(
     output: Annotated[Path | None, typer.Option(help="folder of the model; default models/encoder")] = None,
     work: Annotated[Path | None, typer.Option(help="checkpoints; a killed run goes on from there")] = None,
     start: Annotated[Path | None, typer.Option(help="checkpoint of an earlier run to go on from")] = None,
-    auxiliary_posts: Annotated[int, typer.Option(help="posts of auxiliary tasks in a broad epoch")] = 4_000,
-    taught_posts: Annotated[int, typer.Option(help="posts only a teacher has labelled in a broad epoch")] = 0,
+    auxiliary_posts: Annotated[int, typer.Option(help="posts of auxiliary tasks in a broad epoch")] = 0,
+    taught_posts: Annotated[int, typer.Option(help="posts only a teacher has labelled in a broad epoch")] = 10_000,
+    mention_posts: Annotated[int, typer.Option(help="written mentions of groups in an epoch")] = 800,
     learning_rate: float = 8e-5,
     head_rate: float = 1e-3,
-    broad_epochs: int = 1,
-    main_epochs: int = 4,
-    seed: int = 2,
+    broad_epochs: int = 5,
+    main_epochs: int = 2,
+    seed: int = 31,
 ) -> None:
     """Train the encoder from the labelled posts, with its card and metrics. Needs the extra `train`."""
     try:
@@ -59,6 +60,7 @@ def train_encoder(
         main_epochs=main_epochs,
         auxiliary_posts=auxiliary_posts,
         taught_posts=taught_posts,
+        mention_posts=mention_posts,
         learning_rate=learning_rate,
         head_rate=head_rate,
     )

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-_BELOW_HOME = ("inbox", "releases", "drafts", "runs", "keys")
+_BELOW_HOME = ("inbox", "releases", "drafts", "runs", "keys", "decisions")
 
 
 class Settings(BaseSettings):
@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     drafts: Path = Field(default=Path(), description="releases awaiting approval; default {home}/drafts")
     runs: Path = Field(default=Path(), description="run reports, timings, Data Docs; default {home}/runs")
     keys: Path = Field(default=Path(), description="the cities' pseudonym keys, never in the lake; default {home}/keys")
+    decisions: Path = Field(
+        default=Path(), description="what people decided, one folder a city; default {home}/decisions"
+    )
     allow_hosts: str = Field(
         default="", description="host:port of services in private networks that may be asked, separated by commas"
     )

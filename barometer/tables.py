@@ -265,6 +265,7 @@ _RUMOURS = Table(
     (
         _NIGHT,
         Column("rumour", pl.String, "id of the claim, stable over nights", "hex digits"),
+        Column("title", pl.String, "the claim in a sentence, as a person put it", nullable=True),
         Column("terms", pl.List(pl.String), "terms shared by posts of three authors or more"),
         Column(
             "representative",

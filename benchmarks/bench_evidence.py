@@ -22,9 +22,10 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 
 from barometer.classify.bm25 import fit_bm25
-from barometer.classify.evidence import LIBRARY, Evidence, readable, terms
+from barometer.classify.evidence import Evidence, readable, terms
 from barometer.classify.kept import KeptVectors
 from barometer.classify.sentences import load_sentence_encoder
+from barometer.library import LIBRARY
 from barometer.settings import Settings
 
 SET = Path("posts") / "clef2020_t2_claimretrieval"

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from barometer import cli
-from barometer.settings import PROJECT
+from barometer.settings import PROJECT, Settings
 from barometer.tables import to_markdown
 
 runner = CliRunner()
@@ -92,6 +92,8 @@ class TestWithoutANight:
         [
             (("audit", "export", "--night", "2026-05-09", "--output", "audit.csv"), "nothing to label for sample"),
             (("audit", "import", "--night", "2026-05-09", "nowhere.csv"), "nowhere.csv"),
+            (("rumours", "--night", "2026-05-09", "--sheet", "sheet.csv"), "no rumour lives in sample"),
+            (("rule", "--night", "2026-05-09", "nowhere.csv"), "nowhere.csv: cannot be read"),
             (("estimate", "--what-if", "nowhere.yaml"), "run a night first"),
             (("estimate",), "--night YYYY-MM-DD"),
         ],
@@ -145,3 +147,12 @@ def test_a_broken_decision_about_rumours_is_found_with_the_city(
     done = runner.invoke(cli.app, ["cities"])
     assert done.exit_code == cli.EXIT_PERSON_CAN_MEND
     assert "bradford: Bradford" in done.output
+
+
+def test_a_broken_decision_taken_in_at_the_desk_is_found_with_the_city(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Settings().decisions / "sample"
+    desk.mkdir(parents=True)
+    (desk / "rumours.csv").write_text("rumour,decision,value,since,note\naa,title,ask @someone,2026-05-09,\n", "utf-8")
+    done = runner.invoke(cli.app, ["cities"])
+    assert done.exit_code == cli.EXIT_PERSON_CAN_MEND
+    assert "a handle, an address or a long number" in " ".join(done.stderr.split())

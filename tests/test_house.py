@@ -24,6 +24,7 @@ GROUND_FLOOR = {
     "night",
     "errors",
     "indicators",
+    "library",
     "configured",
     "explained",
     "published",

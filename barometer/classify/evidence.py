@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,33 +20,20 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from barometer.city_files import Column, Mistakes, Sheet, read_csv_file
 from barometer.classify.bm25 import Bm25, fit_bm25
 from barometer.classify.embed import Embedder, stem
 from barometer.classify.kept import KeptVectors
 from barometer.classify.sentences import has_sentence_encoder, load_sentence_encoder
-from barometer.errors import BadConfiguration
+from barometer.library import LIBRARY, read_library
 from barometer.night import Night
 
 Array = NDArray[np.float64]
 
-EVIDENCE_FOLDER = "evidence"
-VERDICTS = ("true", "mostly_true", "unproven", "misleading", "false")
 # Folder below `Settings.home` of the vectors of cities' libraries.
 VECTORS = "vectors"
 CANDIDATES = 30
 MOST_MATCHES = 5
 
-_COLUMNS = (
-    Column("id", pattern=r"^[a-z0-9][a-z0-9-]*$", advice="write lower case, digits and hyphens"),
-    Column("claim"),
-    Column("title", may_be_empty=True),
-    Column("verdict", among=VERDICTS),
-    Column("source"),
-    Column("link", pattern=r"^https?://\S+$", advice="write the whole address, with https://"),
-    Column("published", pattern=r"^\d{4}-\d{2}-\d{2}$", advice="write the day as 2026-05-09"),
-)
-LIBRARY = {column.name: pl.String() for column in _COLUMNS}
 MATCHES = {
     "question": pl.Int64(),
     "rank": pl.Int64(),
@@ -102,25 +88,6 @@ SUGGESTIONS = {
     **{name: kind for name, kind in MATCHES.items() if name != "question"},
     **{name: kind for name, kind in LIBRARY.items() if name not in {"id", "title"}},
 }
-
-
-def read_library(folder: Path) -> pl.DataFrame:
-    """All claims of `<folder>/evidence/*.csv`, sorted by id: `id, claim, title, verdict, source, link, published`.
-
-    An absent folder is an empty library. Raises `BadConfiguration` that lists every mistake of every file at once.
-    """
-    mistakes = Mistakes()
-    parts = [pl.DataFrame(schema=LIBRARY)]
-    for path in sorted((folder / EVIDENCE_FOLDER).glob("*.csv")):
-        sheet = Sheet(f"{EVIDENCE_FOLDER}/{path.name}", _COLUMNS, key=("id",))
-        parts.append(read_csv_file(folder, sheet, mistakes))
-    library = pl.concat(parts).sort("id")
-    for repeated in library.filter(pl.col("id").is_duplicated())["id"].unique(maintain_order=True):
-        mistakes.add(EVIDENCE_FOLDER, f"id {repeated}", "is in two files", "give every claim its own id")
-    if mistakes:
-        heading = f"the evidence library of city folder {folder.name} has {len(mistakes)} mistake(s):"
-        raise BadConfiguration("\n".join([heading, *(f"- {line}" for line in mistakes)]))
-    return library
 
 
 def suggest_evidence(night: Night, *, embedder: Embedder | None = None) -> pl.DataFrame:

@@ -1,6 +1,8 @@
-"""What a person decided about rumours: `rumours.csv` of the city folder, applied anew every night, so that it survives.
+"""What a person decided about rumours: `rumours.csv`, applied anew every night, so that it survives.
 
-One decision a row: `rumour, decision, value, since, note`. From the night `since` on, `decision` is
+The file stands in the city folder, in the folder of decisions (`barometer rule` writes there), or in both. One decision
+a row: `rumour, decision, value, since, note`. From the night `since` on, `decision` is
+- `title`: `value` is the claim in a sentence, as pages show it; the latest `since` holds;
 - `status`: `value` is seen, assessed, answered or faded, whatever the posts say; the latest `since` holds;
 - `evidence`: `value` is the id of a claim in the city's evidence library;
 - `merge`: the rumour becomes part of rumour `value`, and does not fall apart again;
@@ -9,6 +11,7 @@ One decision a row: `rumour, decision, value, since, note`. From the night `sinc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,10 +21,14 @@ import polars as pl
 
 from barometer.city_files import Column, Mistakes, Sheet, read_csv_file
 from barometer.errors import BadConfiguration
+from barometer.night import Night
 
 RULINGS_FILE = "rumours.csv"
-DECISIONS = ("status", "evidence", "merge", "split")
+DECISIONS = ("title", "status", "evidence", "merge", "split")
 STATUSES = ("seen", "assessed", "answered", "faded")
+LONGEST_TITLE = 140
+# A title is published: nobody's handle, address or number may stand in it.
+_IN_NO_TITLE = re.compile(r"@\w|https?://|www\.|\d{5}")
 
 _SHEET = Sheet(
     RULINGS_FILE,
@@ -38,8 +45,9 @@ _SHEET = Sheet(
 
 @dataclass(frozen=True)
 class Rulings:
-    """What holds on a night: statuses and evidence by rumour, rumours merged into others, posts taken out of one."""
+    """What holds on a night: titles, statuses and evidence by rumour, rumours merged, posts taken out of one."""
 
+    title: Mapping[str, str]
     status: Mapping[str, str]
     evidence: Mapping[str, list[str]]
     merged: Mapping[str, str]
@@ -57,24 +65,30 @@ class Rulings:
         return frozenset(self.into(rumour) for rumour in self.merged.values())
 
 
-NO_RULINGS = Rulings({}, {}, {}, frozenset())
+NO_RULINGS = Rulings({}, {}, {}, {}, frozenset())
 
 
-def read_rulings(folder: Path, night: date, *, evidence: frozenset[str] | None = None) -> Rulings:
-    """The decisions of `<folder>/rumours.csv` that hold on `night`; none when there is no such file.
+def rulings_folders(night: Night) -> tuple[Path, Path]:
+    """Where decisions about a city's rumours stand: its own folder, and that of decisions taken in."""
+    return night.city.folder, night.settings.decisions / night.city.id
+
+
+def read_rulings(*folders: Path, night: date, evidence: frozenset[str] | None = None) -> Rulings:
+    """The decisions of every `<folder>/rumours.csv` that hold on `night`; none where there is no such file.
 
     `evidence` are the ids that the city's library has, None to leave them unchecked. Raises `BadConfiguration` that
-    lists every mistake of the file at once.
+    lists every mistake of the files at once.
     """
     mistakes = Mistakes()
-    rows = _dated(read_csv_file(folder, _SHEET, mistakes), mistakes)
+    rows = _dated(pl.concat([read_csv_file(folder, _SHEET, mistakes) for folder in folders]), mistakes)
     _check_values(rows, evidence, mistakes)
     held = rows.filter(pl.col("since") <= night)
     merged = dict(_of(held, "merge"))
     _check_circles(dict(_of(rows, "merge")), mistakes)
     if mistakes:
-        raise BadConfiguration(_refusal(folder, mistakes))
+        raise BadConfiguration(_refusal(folders[0], mistakes))
     return Rulings(
+        title=dict(_of(held, "title")),
         status=dict(_of(held, "status")),
         evidence={rumour: part["value"].to_list() for (rumour,), part in _parts(held, "evidence")},
         merged=merged,
@@ -96,6 +110,10 @@ def _check_values(rows: pl.DataFrame, evidence: frozenset[str] | None, mistakes:
             mistakes.add(
                 RULINGS_FILE, f"rumour {rumour}", f"{status!r} is no status", f"write one of {', '.join(STATUSES)}"
             )
+    for rumour, title in _of(rows, "title"):
+        if len(title) > LONGEST_TITLE or _IN_NO_TITLE.search(title):
+            what = f"the title has more than {LONGEST_TITLE} characters, or a handle, an address or a long number"
+            mistakes.add(RULINGS_FILE, f"rumour {rumour}", what, "write the claim alone, in one sentence")
     for rumour, claim in _of(rows, "evidence"):
         if evidence is not None and claim not in evidence:
             what = f"evidence {claim!r} is not in the city's library"

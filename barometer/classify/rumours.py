@@ -18,14 +18,14 @@ from barometer.city import City
 from barometer.classify.alike import look_around
 from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
 from barometer.classify.embed import Closeness, Embedder
-from barometer.classify.evidence import read_library
 from barometer.classify.gather import MERGED, Alike, gather
 from barometer.classify.manifest import read_manifest
 from barometer.classify.model import PROMOTED, promoted_name
-from barometer.classify.rulings import Rulings, read_rulings
+from barometer.classify.rulings import Rulings, read_rulings, rulings_folders
 from barometer.classify.sentences import has_sentence_encoder, load_sentence_encoder
 from barometer.classify.walks import Walks
 from barometer.ledger import WHOLE_STEP, Counts, passed_through, record, timed
+from barometer.library import read_library
 from barometer.night import Night
 from barometer.tables import TABLES
 
@@ -56,7 +56,7 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
     model = promoted_name(model, night.settings.models)
     with timed(night, STEP):
         known_evidence = frozenset(read_library(night.city.folder)["id"])
-        rulings = read_rulings(night.city.folder, night.night, evidence=known_evidence)
+        rulings = read_rulings(*rulings_folders(night), night=night.night, evidence=known_evidence)
         posts, earlier = _posts(night), _earlier(night)
         ruled = _ruled(earlier, rulings)
         claims = posts.join(_claims(night, model), on="post").join(earlier.select("post"), on="post", how="anti")
@@ -190,8 +190,10 @@ def _rumours(night: Night, members: pl.DataFrame, words: TfidfVectorizer, ruling
     terms = [_terms(part, words) for part in parts]
     ruled = pl.Series([rulings.status.get(rumour) for rumour in alive["rumour"]], dtype=pl.String)
     evidence = [rulings.evidence.get(rumour, []) for rumour in alive["rumour"]]
+    titles = [rulings.title.get(rumour) for rumour in alive["rumour"]]
     described = alive.with_columns(
         pl.lit(night.night, dtype=pl.Date).alias("night"),
+        pl.Series("title", titles, dtype=pl.String),
         pl.Series("terms", terms, dtype=pl.List(pl.String)),
         pl.Series("representative", [_representative(part, words) for part in parts], dtype=pl.String),
         pl.Series("evidence", evidence, dtype=pl.List(pl.String)),

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from barometer.city import City, load_city
+from barometer.classify import review
 from barometer.estimate.audit.desk import take_in, to_label
 from barometer.night import Night, open_night
 from barometer.ops.approval import APPROVE, STAND_IN_NAME, STAND_IN_USER
@@ -23,6 +24,7 @@ from barometer.ops.site import newest_release
 from barometer.prepare.privacy import city_door
 from barometer.settings import Settings
 from barometer.simulate.audit import label_audit
+from barometer.simulate.curator import fill_sheet
 from barometer.simulate.plan import Plan
 from barometer.simulate.run import simulate
 
@@ -51,6 +53,8 @@ def run_sample(settings: Settings, say: Say, *, seed: int = SEED, home: AirflowH
         run_night(started, city, history, say)
         answered = answer_audit(open_night(CITY, history, settings), seed)
         say(f"  The audit: {answered} posts labelled by simulated people")
+        ruled = rule_on_rumours(open_night(CITY, history, settings))
+        say(f"  The rumours: {ruled} decisions by a simulated person")
         say(f"\n[bold]Night of {latest}[/]: takes in what is new since")
         simulate(city, settings, seed=seed, through=latest)
         run_night(started, city, latest, say)
@@ -67,6 +71,15 @@ def answer_audit(night: Night, seed: int) -> int:
     file = night.folder / "audit.csv"
     label_audit(posts, file, city=night.city, seed=seed, mask=door.mask)
     return take_in(night, file, pseudonym=door.pseudonym).labels["post"].n_unique()
+
+
+def rule_on_rumours(night: Night) -> int:
+    """Let a simulated person read the sheet of rumours and say what they claim; returns the number of decisions."""
+    sheet = review.review_sheet(night)
+    night.folder.mkdir(parents=True, exist_ok=True)
+    file = night.folder / "rumours.csv"
+    fill_sheet(sheet, city=night.city, mask=city_door(night.city, night.settings).mask).write_csv(file)
+    return review.take_in(night, file)
 
 
 def sample_home(settings: Settings) -> AirflowHome:
@@ -106,7 +119,8 @@ def _release(settings: Settings) -> Path:
 
 def _forget(settings: Settings) -> None:
     """Delete what earlier runs left of the sample city, and of no other: its rows and files are made anew."""
-    for folder in (settings.inbox, Path(settings.lake), settings.drafts, settings.releases, settings.runs):
+    made = (settings.inbox, Path(settings.lake), settings.drafts, settings.releases, settings.runs, settings.decisions)
+    for folder in made:
         _delete(folder / CITY)
 
 

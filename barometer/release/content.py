@@ -25,6 +25,7 @@ from barometer.release.protect import (
     withheld_estimates,
 )
 from barometer.release.rumour_effects import rumour_effects
+from barometer.release.rumour_places import rumour_places
 from barometer.release.rumours import published_rumours
 from barometer.release.taken_back import TakenBack, taken_back_since
 from barometer.tables import TABLES
@@ -172,7 +173,13 @@ def published_form(night: Night, shown: pl.DataFrame) -> pl.DataFrame:
 def _effects(night: Night, shown: pl.DataFrame, indicators: Indicators, minimum: int) -> pl.DataFrame:
     """Trust before and after each rumour that is shown, from published figures alone."""
     rumours = _rows(night, "rumours").filter(pl.col("voices") >= minimum, pl.col("terms").list.len() > 0)
-    most_carried = rumours.sort("voices", "rumour", descending=[True, False]).head(MOST_RUMOURS_COMPARED)
+    # Groups of posts that nobody has put into words would only add rows that nobody can read anything from.
+    named = rumours.filter(pl.col("title").is_not_null() | (pl.col("evidence").list.len() > 0))
+    compared = named if named.height else rumours
+    # Only places that may be named: others could be told from the means.
+    places = rumour_places(night, minimum=minimum).group_by("rumour").agg(neighbourhoods=pl.col("area").sort())
+    placed = compared.drop("neighbourhoods").join(places, on="rumour")
+    most_carried = placed.sort("voices", "rumour", descending=[True, False]).head(MOST_RUMOURS_COMPARED)
     surveyed = [i.id for i in indicators.of_signal("answers") if not i.withheld]
     return rumour_effects(most_carried, shown, night.city.covariates, indicators=surveyed, geography=night.city.primary)
 

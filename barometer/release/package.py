@@ -67,6 +67,7 @@ _MEANINGS = {
 }
 # What a release says otherwise than the table it comes from.
 _OVERRIDES = {
+    "title": "the claim in a sentence, as a person put it; empty while nobody has",
     "terms": "words the posts share, parted by '; '",
     "voices": f"distinct authors, rounded down to a multiple of {ROUNDING_BASE}",
     "first_seen": "day of the first post (UTC)",

@@ -7,16 +7,15 @@ shares its words, which is said to be unconfirmed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from barometer.library import read_library
 from barometer.night import Night
 from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.rumour_places import rumour_places
 
-EVIDENCE_FOLDER = "evidence"
 SHOWN_TERMS = 6
 # A claim of the library is offered where it holds so many of a rumour's terms, and so many more than the next claim.
 LEAST_SHARED_TERMS = 2
@@ -24,23 +23,23 @@ LEAST_LEAD_TERMS = 2
 # Words are compared by their beginnings, so that endings do not matter.
 _STEM_LETTERS = 5
 _DAYS_A_WEEK = 7
-_LIBRARY = ("id", "claim", "title", "verdict", "source", "link", "published")
 
 
 def published_rumours(night: Night, rumours: pl.DataFrame, *, minimum: int) -> pl.DataFrame:
     """Rumours carried by `minimum` people or more, the one most people carry first.
 
-    Returns rumour, terms, status, status_by, first_seen, last_seen, voices (floored to the rounding base), week_voices
-    (people who passed it on in the last seven days, likewise), share_corrected (0-1, in tenths), is_contradicted, areas
-    (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a person linked), suggested (ids whose
-    words fit, confirmed by nobody).
+    Returns rumour, title (a person's sentence for it), terms, status, status_by, first_seen, last_seen, voices (floored
+    to the rounding base), week_voices (people who passed it on in the last seven days, likewise), share_corrected (0-1,
+    in tenths), is_contradicted, areas (codes of neighbourhoods with `minimum` of its voices or more), evidence (ids a
+    person linked), suggested (ids whose words fit, confirmed by nobody).
     """
     heard = rumours.filter((pl.col("voices") >= minimum) & (pl.col("terms").list.len() > 0))
     placed = heard.join(_places(night, minimum), on="rumour", how="left", maintain_order="left")
-    library = evidence_library(night.city.folder)
+    library = read_library(night.city.folder).to_dicts()
     ordered = placed.sort("voices", "rumour", descending=[True, False])
     return ordered.select(
         "rumour",
+        "title",
         pl.col("terms").list.head(SHOWN_TERMS),
         "status",
         "status_by",
@@ -68,7 +67,7 @@ def _places(night: Night, minimum: int) -> pl.DataFrame:
 def suggested(terms: Iterable[str], library: list[dict[str, str]]) -> list[str]:
     """The id of the claim that clearly shares most of a rumour's terms; none where none does."""
     words = {stem(term) for term in terms}
-    shared = sorted(((len(words & _stems(f"{e['claim']} {e['title']}")), e["id"]) for e in library), reverse=True)
+    shared = sorted(((len(words & _stems(f"{e['claim']} {e['title'] or ''}")), e["id"]) for e in library), reverse=True)
     (most, best), (second, _) = [*shared, (0, ""), (0, "")][:2]
     return [best] if most >= LEAST_SHARED_TERMS and most - second >= LEAST_LEAD_TERMS else []
 
@@ -88,10 +87,3 @@ def stem(word: str) -> str:
 def _stems(text: str) -> set[str]:
     letters = "".join(letter if letter.isalnum() else " " for letter in text)
     return {stem(word) for word in letters.split()}
-
-
-def evidence_library(folder: Path) -> list[dict[str, str]]:
-    """Claims of the city's evidence library (`configs/cities/<id>/evidence/*.csv`), sorted by id."""
-    files = sorted((folder / EVIDENCE_FOLDER).glob("*.csv"))
-    rows = [row for path in files for row in pl.read_csv(path, infer_schema=False).to_dicts()]
-    return sorted(({name: row.get(name) or "" for name in _LIBRARY} for row in rows), key=lambda row: row["id"])

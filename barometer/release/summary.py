@@ -35,6 +35,8 @@ from barometer.release.words import (
 HEADLINE_DIMENSIONS = ("people", "institutions", "rumours", "observed")
 # A group this far below its share of the population is named as heard less.
 UNDER_HEARD_RATIO = 0.8
+# Half the width of a 95 % interval, in standard errors.
+STANDARD_NORMAL_95 = 1.96
 MOST_GROUPS_NAMED = 6
 MOST_PLACES_NAMED = 6
 MARGINS = {
@@ -280,8 +282,8 @@ def _audit_sentences(audits: pl.DataFrame, language: Language) -> list[str]:
 
 def _agreement_clause(alpha: float, language: Language) -> str:
     return language.say(
-        "; people who labelled the same posts agree with an alpha of %(alpha)s (Krippendorff’s: 1 is full agreement, 0 "
-        "no more than chance)",
+        "; where two labelled the same post they agreed to %(alpha)s, on a scale (Krippendorff’s alpha) where 1 is "
+        "always and 0 no more than chance",
         alpha=language.number(alpha, 2),
     )
 
@@ -314,10 +316,34 @@ def _checks_sentence(checks: pl.DataFrame, language: Language) -> str:
 
 def _unheard(coverage: pl.DataFrame, city: City, language: Language) -> list[str]:
     groups = under_heard_groups(coverage, city)
-    silent = _silent_places(coverage, city, language)
-    named = language.listed([group_in_words(group, language) for group in groups[:MOST_GROUPS_NAMED]])
-    message = N_("In the survey these groups are heard clearly less than their share of residents: %(groups)s.")
-    return [*([language.say(message, groups=named)] if groups else []), *silent]
+    message = N_("The survey hears clearly less of these than live here: %(groups)s.")
+    named = language.say(message, groups=_groups_in_words(groups[:MOST_GROUPS_NAMED], language))
+    return [
+        *([named] if groups else []),
+        *_not_compared(coverage, city, language),
+        *_silent_places(coverage, city, language),
+    ]
+
+
+def _groups_in_words(groups: list[str], language: Language) -> str:
+    """Groups under what tells them apart: age band 16-24 and 25-34; ethnic group Black."""
+    by_margin: dict[str, list[str]] = {}
+    for group in groups:
+        margin, _, category = group.partition("=")
+        by_margin.setdefault(margin, []).append(category_in_words(category, language))
+    return "; ".join(f"{margin_in_words(name, language)} {language.listed(said)}" for name, said in by_margin.items())
+
+
+def _not_compared(coverage: pl.DataFrame, city: City, language: Language) -> list[str]:
+    lacking = [margin_in_words(name, language) for name in MARGINS if name not in compared_margins(coverage, city)]
+    if not lacking or group_shares(coverage, city).is_empty():
+        return []
+    return [
+        language.say(
+            "Whether it hears enough of others cannot be told, since their number is not known: by %(margins)s.",
+            margins=language.listed(lacking),
+        )
+    ]
 
 
 def group_in_words(group: str, language: Language = ENGLISH) -> str:
@@ -338,9 +364,25 @@ def category_in_words(category: str, language: Language = ENGLISH) -> str:
 
 
 def under_heard_groups(coverage: pl.DataFrame, city: City) -> list[str]:
-    """Groups of the latest survey whose share of voices is below `UNDER_HEARD_RATIO` of their share of residents."""
-    shares = group_shares(coverage, city)
-    return shares.filter(pl.col("voice_share") < UNDER_HEARD_RATIO * pl.col("population_share"))["group"].to_list()
+    """Groups of the latest survey whose share of voices is below `UNDER_HEARD_RATIO` of their share of residents.
+
+    By more than chance: a random sample of as many people would hold so few in fewer than one of forty cases (normal
+    approximation to the binomial).
+    """
+    shares = group_shares(coverage, city).with_columns(all_voices=pl.col("voices").sum().over("margin"))
+    expected = pl.col("population_share")
+    chance = STANDARD_NORMAL_95 * (expected * (1 - expected) / pl.col("all_voices")).sqrt()
+    is_far, is_no_chance = (
+        pl.col("voice_share") < UNDER_HEARD_RATIO * expected,
+        expected - pl.col("voice_share") > chance,
+    )
+    return shares.filter(is_far & is_no_chance)["group"].to_list()
+
+
+def compared_margins(coverage: pl.DataFrame, city: City) -> list[str]:
+    """By what those who answered can be set beside those who live here: both are known."""
+    known = group_shares(coverage, city).filter(pl.col("population_share").is_not_null())
+    return known["margin"].unique(maintain_order=True).to_list()
 
 
 def group_shares(coverage: pl.DataFrame, city: City) -> pl.DataFrame:
@@ -371,32 +413,23 @@ def _silent_places(coverage: pl.DataFrame, city: City, language: Language) -> li
         rows = local.filter(pl.col("signal") == signal)
         latest = rows.filter(pl.col("period_end") == pl.col("period_end").max())
         few = latest.filter(pl.col("voices").is_null() | (pl.col("voices") == 0))["area"].unique().to_list()
-        if latest.height:
-            said = _silent_sentence(len(few), latest.height, language.say(what), language)
-            sentences.append(f"{said} {_named(few, city, language)}".strip())
+        if few:
+            sentences.append(_silent_sentence(few, latest.height, language.say(what), city, language))
     return sentences
 
 
-def _named(areas: list[str], city: City, language: Language) -> str:
-    """Names of the neighbourhoods, or where there are too many of them where they are said."""
+def _silent_sentence(areas: list[str], places: int, what: str, city: City, language: Language) -> str:
+    """The neighbourhoods by name, or how many where they are too many to name."""
     names = city.neighbourhoods.filter(pl.col("area").is_in(areas)).sort("name")["name"].to_list()
-    if not names:
-        return ""
-    if len(names) > MOST_PLACES_NAMED:
-        return language.say("Each of their pages says so; the counts themselves are withheld.")
-    return language.say(
-        "Thinly heard there: %(names)s; the counts themselves are withheld.", names=language.listed(names)
-    )
-
-
-def _silent_sentence(few: int, places: int, what: str, language: Language) -> str:
-    if few == 0:
-        message = N_("In %(what)s every one of the %(places)s neighbourhoods is heard with ten people or more.")
-        return language.say(message, what=what, places=language.number(places))
+    if len(names) <= MOST_PLACES_NAMED:
+        message = N_("Too few people are heard in %(what)s to show figures for %(names)s.")
+        return language.say(message, what=what, names=language.listed(names))
     return language.count(
-        "%(number)s neighbourhood of %(places)s has fewer than ten people in %(what)s, or cannot be shown.",
-        "%(number)s neighbourhoods of %(places)s have fewer than ten people in %(what)s, or cannot be shown.",
-        few,
+        "Too few people are heard in %(what)s to show figures for %(number)s of %(places)s neighbourhoods: its page "
+        "says so.",
+        "Too few people are heard in %(what)s to show figures for %(number)s of %(places)s neighbourhoods: their pages "
+        "say so.",
+        len(names),
         places=language.number(places),
         what=what,
     )

@@ -48,11 +48,12 @@ VOICES = {
     "counts": N_("records"),
 }
 HEARD = {"answers": N_("answered the survey"), "posts": N_("heard in public posts")}
-RUMOUR_STATES = {
-    "seen": N_("going round"),
-    "assessed": N_("looked into"),
-    "answered": N_("answered"),
-    "faded": N_("no longer heard"),
+# What a person of the city ruled on a claim, by the status given to it.
+RULED = {
+    "seen": N_("The city has seen it and not looked into it yet."),
+    "assessed": N_("The city is looking into it."),
+    "answered": N_("The city has answered it."),
+    "faded": N_("The city has closed it."),
 }
 
 

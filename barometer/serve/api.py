@@ -21,6 +21,7 @@ INDICATORS: dict[str, pl.DataType] = {
 }
 RUMOURS: dict[str, pl.DataType] = {
     "rumour": pl.String(),
+    "title": pl.String(),
     "terms": pl.String(),
     "status": pl.String(),
     "status_by": pl.String(),

@@ -127,6 +127,7 @@ class RumourAnswer(Answer):
     city: str
     release: str
     rumour: str
+    title: str | None = Field(description="the claim in a sentence, as a person put it; null while nobody has")
     terms: list[str]
     status: str
     status_by: str = Field(description="posts, or person: who decided the status")

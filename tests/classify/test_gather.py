@@ -118,7 +118,7 @@ def test_a_part_that_leaves_never_takes_the_id_of_a_rumour_that_lives() -> None:
 
 def test_what_a_person_took_out_is_never_grouped_with_that_rumour_again() -> None:
     before = known("LM", claims(("a", LIBRARY), ("b", LIBRARY)))
-    ruled = Rulings({}, {}, {}, frozenset({("b", "L")}))
+    ruled = Rulings({}, {}, {}, {}, frozenset({("b", "L")}))
     fresh = claims(("c", LIBRARY), day=1)
     assert rumour_of(gathered(before, fresh))["b"] == "L"
     assert "b" not in rumour_of(gathered(before, fresh, rulings=ruled))
@@ -126,7 +126,7 @@ def test_what_a_person_took_out_is_never_grouped_with_that_rumour_again() -> Non
 
 def test_what_a_person_merged_does_not_fall_apart() -> None:
     before = known("LLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER)))
-    ruled = Rulings({}, {}, {"W": "L"}, frozenset())
+    ruled = Rulings({}, {}, {}, {"W": "L"}, frozenset())
     moves = gathered(before, claims(("e", WATER), day=1), rulings=ruled)
     assert rumour_of(moves) == {"e": "L"}
 

@@ -29,26 +29,28 @@ def written(folder: Path, *lines: str) -> Path:
 
 def refusal(folder: Path, *lines: str) -> str:
     with pytest.raises(BadConfiguration) as caught:
-        read_rulings(written(folder, *lines), NIGHT, evidence=frozenset({"library-2026"}))
+        read_rulings(written(folder, *lines), night=NIGHT, evidence=frozenset({"library-2026"}))
     return str(caught.value)
 
 
 def test_a_city_without_the_file_has_no_rulings(tmp_path: Path) -> None:
-    assert read_rulings(tmp_path, NIGHT) == NO_RULINGS
+    assert read_rulings(tmp_path, night=NIGHT) == NO_RULINGS
 
 
 def test_every_decision_is_read(tmp_path: Path) -> None:
     found = read_rulings(
         written(
             tmp_path,
+            "aa,title,The library closes,2026-05-01,",
             "aa,status,answered,2026-05-01,the council replied",
             "aa,evidence,library-2026,2026-05-01,",
             "aa,evidence,budget-2026,2026-05-02,",
             "bb,merge,aa,2026-05-01,the same claim",
             "aa,split,0f0f,2026-05-01,about another branch",
         ),
-        NIGHT,
+        night=NIGHT,
     )
+    assert found.title == {"aa": "The library closes"}
     assert found.status == {"aa": "answered"}
     assert found.evidence == {"aa": ["library-2026", "budget-2026"]}
     assert found.into("bb") == "aa"
@@ -56,15 +58,31 @@ def test_every_decision_is_read(tmp_path: Path) -> None:
     assert found.taken_out == {("0f0f", "aa")}
 
 
+def test_decisions_of_the_city_folder_and_of_the_desk_hold_together(tmp_path: Path) -> None:
+    folders = (written(tmp_path / "a", "aa,title,One,2026-05-01,"), written(tmp_path / "b", "bb,title,Two,2026-05-01,"))
+    assert read_rulings(*folders, night=NIGHT).title == {"aa": "One", "bb": "Two"}
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["ask @someone about it", "see https://example.org/x", "www.example.org says so", "ring 01234567", "long " * 40],
+    ids=["handle", "address", "bare address", "number", "too long"],
+)
+def test_a_title_that_could_name_somebody_is_refused(tmp_path: Path, title: str) -> None:
+    said = refusal(tmp_path, f"aa,title,{title},2026-05-01,")
+    assert "rumour aa: the title has more than 140 characters, or a handle" in said
+    assert title.strip() not in said
+
+
 def test_a_decision_holds_from_its_night_on(tmp_path: Path) -> None:
     folder = written(tmp_path, "aa,status,assessed,2026-05-09,", "aa,status,answered,2026-05-12,")
-    assert read_rulings(folder, date(2026, 5, 8)).status == {}
-    assert read_rulings(folder, date(2026, 5, 9)).status == {"aa": "assessed"}
-    assert read_rulings(folder, date(2026, 5, 12)).status == {"aa": "answered"}
+    assert read_rulings(folder, night=date(2026, 5, 8)).status == {}
+    assert read_rulings(folder, night=date(2026, 5, 9)).status == {"aa": "assessed"}
+    assert read_rulings(folder, night=date(2026, 5, 12)).status == {"aa": "answered"}
 
 
 def test_merges_lead_on(tmp_path: Path) -> None:
-    found = read_rulings(written(tmp_path, "cc,merge,bb,2026-05-01,", "bb,merge,aa,2026-05-01,"), NIGHT)
+    found = read_rulings(written(tmp_path, "cc,merge,bb,2026-05-01,", "bb,merge,aa,2026-05-01,"), night=NIGHT)
     assert [found.into(rumour) for rumour in ("aa", "bb", "cc", "dd")] == ["aa", "aa", "aa", "dd"]
     assert found.whole == {"aa"}
 
@@ -86,7 +104,7 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     for part in (
         "has 9 mistakes",
         "column rumour, row 2 ('XY'): is written wrongly; copy the id from the table rumours",
-        "column decision, row 3 ('banish'): is not allowed; write one of status, evidence, merge, split",
+        "column decision, row 3 ('banish'): is not allowed; write one of title, status, evidence, merge, split",
         "column value, row 11 (''): is empty",
         "column since, row 10 ('soon'): is written wrongly; write the night as 2026-05-09",
         "'2026-02-30' is no day of the calendar",
@@ -112,7 +130,7 @@ def test_a_circle_of_merges_is_refused_at_any_length(tmp_path: Path) -> None:
 def test_a_wrong_header_is_refused(tmp_path: Path) -> None:
     (tmp_path / RULINGS_FILE).write_text("rumour,decision\naa,status\n", "utf-8")
     with pytest.raises(BadConfiguration, match="column value: is missing"):
-        read_rulings(tmp_path, NIGHT)
+        read_rulings(tmp_path, night=NIGHT)
 
 
 # Over nights

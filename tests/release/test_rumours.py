@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from barometer.night import Night
-from barometer.release.rumours import answers, evidence_library, published_rumours, stem, suggested
+from barometer.release.rumours import answers, published_rumours, stem, suggested
 from barometer.tables import TABLES
 from tests.release.sample_night import fill, invented_rumours, sample_night
 
@@ -114,10 +114,3 @@ def test_what_a_person_linked_comes_before_what_words_suggest() -> None:
 
 def test_words_are_compared_by_their_beginnings() -> None:
     assert stem("Closing") == stem("closi") == "closi"
-
-
-def test_the_citys_library_is_read_with_every_field_as_text(sample: Night, tmp_path: Path) -> None:
-    found = evidence_library(sample.city.folder)
-    assert [each["id"] for each in found] == sorted(each["id"] for each in found)
-    assert all(each["link"].startswith("https://example.org/") for each in found)
-    assert evidence_library(tmp_path) == []

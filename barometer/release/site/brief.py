@@ -10,15 +10,16 @@ from typing import Any, Final
 import typst
 
 from barometer.release.language import N_
+from barometer.release.site.claims import claims, going_round
 from barometer.release.site.drawings import hatch
 from barometer.release.site.figures import Series, default_indicator
 from barometer.release.site.index_page import standing
 from barometer.release.site.map_page import legend
 from barometer.release.site.movers import most_changed
-from barometer.release.site.overview import alert_in_words, alerts, alive_rumours, first_steps
+from barometer.release.site.overview import alert_in_words, alerts, first_steps
 from barometer.release.site.view import VERDICTS, View
 from barometer.release.summary import HEADLINE_DIMENSIONS, summarise
-from barometer.release.words import sentence_case, unit_in_words
+from barometer.release.words import unit_in_words
 
 TEMPLATE = Path(__file__).parent / "templates" / "brief.typ"
 # Tagged, with a title, a language and words for every picture.
@@ -40,7 +41,7 @@ LABELS = {
     ),
     "approval": N_("Who approved this release, and when, stands at the top of every page of its site."),
     "unheard": N_("Who is not heard"),
-    "stand": N_("Where the whole city stands"),
+    "stand": N_("Trust in the whole city"),
     "figure": N_("Figure"),
     "value": N_("Value"),
     "interval": N_("95%% interval"),
@@ -49,11 +50,11 @@ LABELS = {
     "believe": N_("Can we believe it?"),
     "first": N_("What to do first"),
     "alerts": N_("Worth a look first"),
-    "rumours": N_("Claims heard"),
-    "no_rumours": N_("No claim is going round that enough people carry to be shown."),
+    "rumours": N_("Which claims go round, and what answers them?"),
+    "no_rumours": N_("No claim that a person has put into words is going round."),
     "nothing_changed": N_("There is no earlier period to compare with yet."),
     "figures": N_("More figures for the whole city"),
-    "sure": N_("How sure are we"),
+    "sure": N_("How sure are we?"),
     "icc": N_("Beside trust: the Intercultural Cities Index"),
     "from": N_("Where these figures come from"),
     "from_words": N_(
@@ -105,7 +106,7 @@ def brief(view: View) -> dict[str, Any]:
     """Everything the template sets: text ready to read, and the map as SVG."""
     site, say = view.site, view.language.say
     summary = summarise(site.content, site.night.city, site.night.night, view.language)
-    movers, rumours = most_changed(view), alive_rumours(view)
+    movers = most_changed(view)
     series = site.series[default_indicator(site.series, site.night.city)]
     return {
         "language": view.language.code,
@@ -123,8 +124,8 @@ def brief(view: View) -> dict[str, Any]:
             [alert["name"], f"{alert['message']} {alert['advice']}"]
             for alert in (alert_in_words(row, view) for row in alerts(view)[:MOST_ALERTS])
         ],
-        "first": first_steps(view, summary, movers, rumours),
-        "rumours": [_rumour(row, view) for row in rumours[:MOST_RUMOURS]],
+        "first": first_steps(view, summary, movers),
+        "rumours": [_rumour(row, view) for row in going_round(claims(view))[:MOST_RUMOURS]],
         "figures": city_figures(view)[:MOST_FIGURES],
         "sureness": summary.sureness,
         "icc": _icc(view),
@@ -148,38 +149,16 @@ def labels(view: View) -> dict[str, str]:
 
 
 def _rumour(row: dict[str, Any], view: View) -> list[str]:
-    """What it may be about or its words, how many and since when and how it stands, what answers it."""
-    say = view.language.say
-    heard = say(
-        "%(number)s people or more, last heard on %(day)s.",
-        number=view.language.number(row["voices"]),
-        day=view.language.day(row["last_seen"]),
-    )
-    state = f"{sentence_case(row['state'])}: {row['why']}"
-    return [claim_name(row, view), " ".join((heard, row["week"], state)), _answer(row, view)]
-
-
-def claim_name(row: dict[str, Any], view: View) -> str:
-    """A claim's own sentence where it has one, else that it has none, with the words its posts share."""
-    say = view.language.say
-    for each in row["about"]:
-        lead = say("About:") if each["is_confirmed"] else say("May be about:")
-        sure = say("(linked by a person)") if each["is_confirmed"] else say("(words fit; confirmed by nobody)")
-        return f"{lead} “{each['claim']}” {sure}"
-    return f"{say('Not yet put into words by anybody')} ({say('Words its posts share:')} {', '.join(row['terms'])})"
+    """The claim in a sentence, how many passed it on and how they took it, what answers it."""
+    return [f"“{row['name']}”", " ".join((row["week"], row["reaction"], row["ruling"])).strip(), _answer(row, view)]
 
 
 def _answer(row: dict[str, Any], view: View) -> str:
     """What answers it, with the finding on the claim, or that nothing does."""
     say = view.language.say
-    if not row["answers"]:
-        return say("The city’s evidence library holds nothing on it.")
-    lead = (
-        say("What answers it:")
-        if row["answers"][0]["is_confirmed"]
-        else say("What may answer it (found by matching words, confirmed by nobody):")
-    )
-    return f"{lead} {'; '.join(_evidence(answer, view) for answer in row['answers'])}"
+    found = [_evidence(answer, view) for answer in row["answers"]]
+    said = found or [say("nothing yet. The city’s evidence library holds no answer to it.")]
+    return f"{say('What answers it:')} {'; '.join(said)}"
 
 
 def _evidence(answer: dict[str, Any], view: View) -> str:
@@ -187,8 +166,8 @@ def _evidence(answer: dict[str, Any], view: View) -> str:
     known = VERDICTS.get(answer["verdict"])
     if known is None:
         return named
-    finding = view.language.say("(finding on the claim: %(verdict)s)", verdict=view.language.say(known))
-    return f"{named} {finding}"
+    finding = view.language.say("the claim was found %(verdict)s", verdict=view.language.say(known))
+    return f"{finding} — {named}"
 
 
 def city_figures(view: View) -> list[list[str]]:
@@ -215,7 +194,7 @@ def _icc(view: View) -> str:
         year=record["year"],
     )
     invented = say("These scores are invented for the demonstration.") if record["is_synthetic"] else ""
-    return " ".join(part for part in (said, invented, standing(view)) if part)
+    return " ".join(part for part in (said, invented, *standing(view)) if part)
 
 
 def map_svg(series: Series, view: View) -> str:

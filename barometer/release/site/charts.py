@@ -12,7 +12,7 @@ import altair as alt
 
 # Okabe and Ito (2008): told apart in every common form of colour blindness, on white and on near black.
 FIRST_COLOUR, SECOND_COLOUR, CITY_COLOUR = "#0072b2", "#d55e00", "#7f868c"
-STATE_COLOURS = {"seen": "#d55e00", "assessed": "#e69f00", "answered": "#009e73", "faded": "#7f868c"}
+STATE_COLOURS = {"open": "#d55e00", "answered": "#009e73", "quiet": "#7f868c"}
 # Of the Index's charts. The script puts the page's own colours in place of text and city colours where it is dark.
 AREA_COLOUR, TEXT_COLOUR = FIRST_COLOUR, "#1f2933"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"

@@ -1,4 +1,4 @@
-"""A claim as pages say it: what it may be about, what its state means, what answers it."""
+"""A claim as pages say it: its sentence, where a person gave it one, what answers it, and how people take it."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from barometer.release.disclosure import ROUNDING_BASE
 from barometer.release.language import N_
 from barometer.release.rumours import answers
 from barometer.release.site.view import View
-from barometer.release.words import RUMOUR_STATES
+from barometer.release.words import RULED
 
 LABEL_TERMS = 3
-# When posts decide, as docs/rumours.md says; the figures are those of the step that groups posts.
+# How long a claim is silent before it counts as gone quiet; the figure of the step that groups posts.
 FADED_AFTER_DAYS = 14
-MEANINGS = {
-    "seen": N_("People pass it on, and nobody has contradicted it in posts."),
-    "assessed": N_(
-        "Contradicted in posts, but by fewer than a third as many people as passed it on in the last %(days)s days; or "
-        "a person ruled that it is being looked into."
-    ),
-    "answered": N_(
-        "Contradicted in posts by at least a third as many people as passed it on in the last %(days)s days, or a "
-        "person ruled so. That tells how people reacted, not whether it is true."
-    ),
-    "faded": N_("Neither passed on nor contradicted for %(days)s days, or a person ruled so."),
+# What a reader is told of a named claim: whether it still goes round and whether anything answers it.
+ANSWERED, OPEN, QUIET = "answered", "open", "quiet"
+STANDINGS = {
+    ANSWERED: N_("going round, has an answer"),
+    OPEN: N_("going round, no answer yet"),
+    QUIET: N_("gone quiet"),
 }
-_BECAUSE_OF_POSTS = {
-    "seen": N_("Nobody has contradicted it in posts."),
-    "assessed": N_("Some people contradicted it in posts, too few to call it answered."),
-    "answered": N_("Called answered because enough people contradicted it in posts."),
-    "faded": N_("Nobody has passed it on or contradicted it for %(days)s days."),
-}
+_TENTHS = 10
+
+
+def claims(view: View) -> list[dict[str, Any]]:
+    """Every claim of the release (see `claim`), the most alive first (see `most_alive_first`)."""
+    return sorted((claim(row, view) for row in view.site.content.rumours.to_dicts()), key=most_alive_first)
 
 
 def claim(row: dict[str, Any], view: View) -> dict[str, Any]:
-    """A row of `published_rumours` with state, why (it is in that state), about (what it may claim), label, answers,
-    has_ruling (a person said what it is or how it stands), week (people of the last week, in words)."""
+    """A row of `published_rumours`, with what pages say of it.
+
+    name (a person's sentence for it, "" while it has none), label (that, or its words), is_alive, answers, standing (a
+    key of `STANDINGS`), standing_name, week and reaction (sentences), ruling (what a person ruled, or ""),
+    may_be (sentences of the library whose words fit, confirmed by nobody).
+    """
     found = [each | {"published": _day(each["published"], view)} for each in answers(row, view.site.library)]
-    about = [{"claim": each["claim"], "is_confirmed": each["is_confirmed"]} for each in found]
+    confirmed = [each for each in found if each["is_confirmed"]]
+    name = row["title"] or next((each["claim"] for each in confirmed), "")
+    status = row["status"]
+    is_alive = status != "faded"
+    standing = QUIET if not is_alive else ANSWERED if confirmed else OPEN
     words = ", ".join(row["terms"][:LABEL_TERMS])
     return row | {
-        "state": view.language.say(RUMOUR_STATES.get(row["status"], row["status"])),
-        "why": why(row, view),
-        "about": about,
-        "label": about[0]["claim"] if about else view.language.say("words: %(words)s", words=words),
-        "answers": found,
-        "has_ruling": row["status_by"] == "person" or bool(row["evidence"]),
+        "name": name,
+        "label": name or view.language.say("words: %(words)s", words=words),
+        "is_alive": is_alive,
+        "answers": confirmed,
+        "may_be": [each["claim"] for each in found if not each["is_confirmed"]],
+        "standing": standing,
+        "standing_name": view.language.say(STANDINGS[standing]),
         "week": passed_on(row["week_voices"], view),
+        "reaction": reaction(row, view),
+        "ruling": view.language.say(RULED[status]) if row["status_by"] == "person" else "",
     }
 
 
@@ -57,18 +63,6 @@ def _day(text: str, view: View) -> str:
         return view.language.day(date.fromisoformat(text))
     except ValueError:
         return text
-
-
-def why(row: dict[str, Any], view: View) -> str:
-    """Who decided the state of a claim: posts, and by what, or a person."""
-    if row["status_by"] == "person":
-        return view.language.say("A person of the city ruled so.")
-    return view.language.say(_BECAUSE_OF_POSTS.get(row["status"], ""), days=FADED_AFTER_DAYS)
-
-
-def meaning(state: str, view: View) -> str:
-    """What a state means, for all claims in it."""
-    return view.language.say(MEANINGS[state], days=FADED_AFTER_DAYS)
 
 
 def passed_on(week_voices: int, view: View) -> str:
@@ -82,6 +76,30 @@ def passed_on(week_voices: int, view: View) -> str:
     )
 
 
-def newest_first(row: dict[str, Any]) -> tuple[int, int, str]:
-    """Order of claims: people of the last week, then people altogether."""
-    return -row["week_voices"], -row["voices"], row["rumour"]
+def reaction(row: dict[str, Any], view: View) -> str:
+    """How those who wrote about it took it, in tenths."""
+    tenths = round((row["share_corrected"] or 0.0) * _TENTHS)
+    if not row["is_contradicted"]:
+        return view.language.say("Nobody has contradicted it in posts.")
+    if tenths == 0:
+        return view.language.say("Fewer than 1 in 10 of those who wrote about it contradicted it.")
+    if tenths == _TENTHS:
+        return view.language.say("Nearly all of those who wrote about it contradicted it.")
+    return view.language.say(
+        "About %(tenths)s in 10 of those who wrote about it contradicted it.", tenths=view.language.number(tenths)
+    )
+
+
+def most_alive_first(row: dict[str, Any]) -> tuple[int, int, int, str]:
+    """Order of claims: people of the last week, then the day it was last heard, then people altogether."""
+    return -row["week_voices"], -row["last_seen"].toordinal(), -row["voices"], row["rumour"]
+
+
+def going_round(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Named claims that still go round, in the order given."""
+    return [each for each in found if each["name"] and each["is_alive"]]
+
+
+def unnamed(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Groups of posts that still go round and that nobody has put into words, in the order given."""
+    return [each for each in found if not each["name"] and each["is_alive"]]

@@ -149,27 +149,17 @@ def _title(index: str, view: View) -> str:
     return _name({"index": index, "sub_index": None}, view)
 
 
-def standing(view: View) -> str:
-    """Where the city stands in the Index in one sentence: ahead, behind, how many rose; empty without scores."""
+def standing(view: View) -> list[str]:
+    """Where the city stands in the Index, in sentences: beside other cities, and since its first scores."""
     scores, say = view.site.index_scores, view.language.say
     found = [each for each in findings(beside_others(scores, comparable(scores))) if each.sub_index is None]
     ahead = view.language.listed([_title(f.index, view) for f in found if f.is_strength][:MOST_NAMED])
     behind = view.language.listed([_title(f.index, view) for f in found if not f.is_strength][:MOST_NAMED])
     sides = [say("ahead on %(indices)s", indices=ahead)] if ahead else []
     sides += [say("behind on %(indices)s", indices=behind)] if behind else []
-    parts = [part for part in (", ".join(sides), _rose(progress(scores), view)) if part]
-    return f"{sentence_case('; '.join(parts))}." if parts else ""
-
-
-def _rose(rows: pl.DataFrame, view: View) -> str:
-    """How many of the twelve rose since the first year entered; empty with one year."""
-    whole = rows.filter(pl.col("sub_index").is_null())
-    years = whole["year"].unique().sort().to_list()
-    if len(years) < 2:
-        return ""
-    last = whole.filter(pl.col("year") == years[-1])["since_first"].drop_nulls()
-    values = {"rose": int((last > 0).sum()), "all": len(last), "year": years[0]}
-    return view.language.say("%(rose)s of %(all)s up since %(year)s", **values)
+    beside = [say("Compared with other cities: %(sides)s.", sides=", ".join(sides))] if sides else []
+    since = progress_words(progress(scores), view)
+    return [*beside, *([since] if since else [])]
 
 
 def progress_words(rows: pl.DataFrame, view: View) -> str:
@@ -183,10 +173,10 @@ def progress_words(rows: pl.DataFrame, view: View) -> str:
     rose, fell = int((last > 0).sum()), int((last < 0).sum())
     named = [
         _named_indices(N_("Fell: %(indices)s."), newest.filter(pl.col("since_first") < 0), view),
-        _named_indices(N_("Stayed: %(indices)s."), newest.filter(pl.col("since_first") == 0), view),
+        _named_indices(N_("Stayed the same: %(indices)s."), newest.filter(pl.col("since_first") == 0), view),
     ]
     counted = view.language.say(
-        "Between %(first)s and %(last)s, %(rose)s of %(all)s indices rose, %(fell)s fell and %(same)s stayed.",
+        "Between %(first)s and %(last)s, %(rose)s of %(all)s themes rose, %(fell)s fell and %(same)s stayed the same.",
         first=years[0],
         last=years[-1],
         rose=rose,

@@ -16,7 +16,14 @@ from barometer.release.site import record_page
 from barometer.release.site.figures import Series
 from barometer.release.site.neighbourhood import voices
 from barometer.release.site.view import View
-from barometer.release.summary import MARGINS, UNDER_HEARD_RATIO, category_in_words, group_shares, margin_in_words
+from barometer.release.summary import (
+    MARGINS,
+    category_in_words,
+    compared_margins,
+    group_shares,
+    margin_in_words,
+    under_heard_groups,
+)
 from barometer.release.words import unit_in_words
 
 FILE = "methods.html"
@@ -70,18 +77,21 @@ def render(view: View) -> str:
 
 def groups(view: View) -> list[tuple[str, list[dict[str, Any]]]]:
     """Margin -> who answered beside who lives here, each group marked where it is heard less."""
-    shares = group_shares(view.site.content.coverage, view.site.night.city)
-    parts = shares.partition_by(["margin"], as_dict=True, maintain_order=True)
+    coverage, city = view.site.content.coverage, view.site.night.city
+    under = under_heard_groups(coverage, city)
+    parts = group_shares(coverage, city).partition_by(["margin"], as_dict=True, maintain_order=True)
     return [
-        (margin_in_words(str(margin), view.language), [_group(row, view) for row in rows.to_dicts()])
+        (
+            margin_in_words(str(margin), view.language),
+            [_group(row, view, is_under=row["group"] in under) for row in rows.to_dicts()],
+        )
         for (margin,), rows in parts.items()
     ]
 
 
 def compared_in_words(view: View) -> str:
     """By what those who answered are set beside those who live here, and that nothing else is."""
-    language, found = view.language, group_shares(view.site.content.coverage, view.site.night.city)["margin"]
-    margins = found.unique(maintain_order=True).to_list()
+    language, margins = view.language, compared_margins(view.site.content.coverage, view.site.night.city)
     rest = [name for name in MARGINS if name not in margins]
     said = language.say(
         "Compared by %(margins)s only.", margins=language.listed([margin_in_words(m, language) for m in margins])
@@ -96,10 +106,8 @@ def compared_in_words(view: View) -> str:
     return f"{said} {left}"
 
 
-def _group(row: dict[str, Any], view: View) -> dict[str, Any]:
+def _group(row: dict[str, Any], view: View, *, is_under: bool) -> dict[str, Any]:
     heard, residents = row["voice_share"], row["population_share"]
-    is_known = heard is not None and residents is not None
-    is_under = is_known and heard < UNDER_HEARD_RATIO * residents
     return row | {
         "decimals": int(is_under and view.language.share(heard) == view.language.share(residents)),
         "name": category_in_words(row["group"].split("=", 1)[1], view.language),

@@ -65,7 +65,7 @@ def verdict(row: dict[str, Any], view: View) -> tuple[str, str]:
     """Whether to believe a change: yes, careful or no, and the words for it."""
     if not row["is_clear"] and is_clear_alone(row):
         return "no", view.language.say(
-            "Not yet. Taken alone it would look clear; among %(number)s comparisons it does not.",
+            "Not yet. It looks clear by itself, but among %(number)s comparisons a few as large turn up by luck.",
             number=view.language.number(view.site.changes.height),
         )
     if not row["is_clear"]:
@@ -120,11 +120,14 @@ ADVICE_CLEAR = N_(
 ADVICE_UNCLEAR = N_(
     "No single neighbourhood stands out beyond chance: wait for the next survey before acting on any one of them."
 )
-ADVICE_RUMOUR = N_("Answer the claim “%(claim)s”, which nobody has answered yet, through people who are trusted.")
-ADVICE_RUMOUR_PLACED = N_(
-    "Answer the claim “%(claim)s”, which nobody has answered yet, through people who are trusted in %(places)s."
+ADVICE_RUMOUR = N_(
+    "Find out whether the claim “%(claim)s” is true, and answer it through people who are trusted: the city has no "
+    "published answer."
 )
-ADVICE_RUMOUR_UNKNOWN = N_(
-    "Find out what is meant and whether it is true: many posts share the words “%(terms)s”, and nobody has ruled on "
-    "what they claim."
+ADVICE_RUMOUR_PLACED = N_(
+    "Find out whether the claim “%(claim)s” is true, and answer it through people who are trusted where it is heard "
+    "(%(places)s): the city has no published answer."
+)
+ADVICE_RUMOURS_UNREAD = N_(
+    "Read the %(number)s groups of posts that nobody has put into words yet, and say what they claim."
 )

@@ -11,7 +11,7 @@ from barometer.release import words
 from barometer.release.language import N_
 from barometer.release.protect import EVERYONE
 from barometer.release.site.apart import p_of_difference, told_apart
-from barometer.release.site.claims import claim, newest_first
+from barometer.release.site.claims import claims, going_round, unnamed
 from barometer.release.site.figures import Figure, Series
 from barometer.release.site.histories import history_drawing, interval_drawing
 from barometer.release.site.movers import explanations_of, most_changed
@@ -49,11 +49,11 @@ class _Shared:
     """What all pages of a language look things up in, by area."""
 
     def __init__(self, view: View) -> None:
-        city, content = view.site.night.city, view.site.content
+        city = view.site.night.city
         local = view.site.changes.filter(pl.col("geography") == city.primary).sort("p")
         self.changes = _by_area(local)
         self.voices = voices(view)
-        self.rumours = sorted((claim(row, view) for row in content.rumours.to_dicts()), key=newest_first)
+        self.rumours = claims(view)
         self.dimensions = view.by_dimension()
         self.movers = {mover.area: mover for mover in most_changed(view)}
         adjacent = city.adjacency.filter(pl.col("geography") == city.primary)
@@ -77,7 +77,8 @@ def _render(area: str, name: str, view: View, shared: _Shared) -> str:
         mover=shared.movers.get(area),
         dimensions=_dimensions(area, view, shared),
         explanations=_explanations(area, view),
-        rumours=[row for row in shared.rumours if area in row["areas"]],
+        rumours=[row for row in going_round(shared.rumours) if area in row["areas"]],
+        unnamed=[row for row in unnamed(shared.rumours) if area in row["areas"]],
         has_placed_rumours=any(row["areas"] for row in shared.rumours),
         voices=[(title, counts["by_area"].get(area), counts["city"]) for title, counts in shared.voices],
         neighbours=sorted((names[code], view.area_file(code)) for code in neighbours if code in names),

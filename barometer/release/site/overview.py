@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
-
-from barometer.release.site.claims import LABEL_TERMS, claim, newest_first
+from barometer.release.site.claims import FADED_AFTER_DAYS, OPEN, claims, going_round, unnamed
 from barometer.release.site.histories import history_drawing
 from barometer.release.site.index_page import standing
 from barometer.release.site.movers import (
     ADVICE_CLEAR,
     ADVICE_RUMOUR,
     ADVICE_RUMOUR_PLACED,
-    ADVICE_RUMOUR_UNKNOWN,
+    ADVICE_RUMOURS_UNREAD,
     ADVICE_UNCLEAR,
     ADVICE_UNHEARD,
     Mover,
@@ -26,14 +24,13 @@ from barometer.release.words import interval_in_words
 FILE = "index.html"
 MOST_ALERTS = 3
 MOST_RUMOURS = 3
-ALIVE = ("seen", "assessed", "answered")
 
 
 def render(view: View) -> str:
     """The page."""
     site = view.site
     summary = summarise(site.content, site.night.city, site.night.night, view.language)
-    movers, rumours = most_changed(view), alive_rumours(view)
+    movers, found = most_changed(view), claims(view)
     city = site.night.city.id
     return view.page(
         "overview.html.j2",
@@ -41,9 +38,13 @@ def render(view: View) -> str:
         summary=summary,
         drawings_of={h.indicator: history_drawing(site.series[h.indicator], city, city) for h in summary.headlines},
         movers=movers,
+        movers_in_short=movers_in_short(movers, summary, view),
         alerts=[alert_in_words(row, view) for row in alerts(view)[:MOST_ALERTS]],
-        rumours=rumours[:MOST_RUMOURS],
-        first=first_steps(view, summary, movers, rumours),
+        rumours=going_round(found)[:MOST_RUMOURS],
+        faded_after_days=FADED_AFTER_DAYS,
+        more_rumours=len(going_round(found)[MOST_RUMOURS:]),
+        unnamed=len(unnamed(found)),
+        first=first_steps(view, summary, movers),
         icc=site.icc,
         standing=standing(view),
     )
@@ -73,30 +74,43 @@ def alert_in_words(row: dict[str, Any], view: View) -> dict[str, str]:
     }
 
 
-def alive_rumours(view: View) -> list[dict[str, Any]]:
-    """Claims not yet faded, those that most people passed on in the last week first; see `claim`."""
-    alive = view.site.content.rumours.filter(pl.col("status").is_in(ALIVE))
-    return sorted((claim(row, view) for row in alive.to_dicts()), key=newest_first)
+def movers_in_short(movers: list[Mover], summary: Summary, view: View) -> str:
+    """The neighbourhoods that changed most and which of them to believe, in two sentences."""
+    say, listed = view.language.say, view.language.listed
+    named = f"{listed([mover.name for mover in movers])}."
+    believed = [mover.name for mover in movers if mover.verdict_kind == "yes"]
+    if len(believed) == len(movers):
+        return f"{named} {say('All of these changes can be believed, as far as figures go.')}"
+    if believed:
+        some = say("To be believed, as far as figures go: %(names)s. The others not yet.", names=listed(believed))
+        return f"{named} {some}"
+    luck = say(
+        "None of these changes can be believed yet: among %(number)s comparisons a few as large turn up by luck.",
+        number=view.language.number(summary.tested),
+    )
+    return f"{named} {luck}"
 
 
-def first_steps(view: View, summary: Summary, movers: list[Mover], rumours: list[dict[str, Any]]) -> list[str]:
+def first_steps(view: View, summary: Summary, movers: list[Mover]) -> list[str]:
     """What to do first, in at most three sentences."""
     say = view.language.say
     steps = [say(ADVICE_UNHEARD)] if summary.unheard else []
     clear = [mover for mover in movers if mover.verdict_kind == "yes"]
     steps.append(say(ADVICE_CLEAR, name=clear[0].name) if clear else say(ADVICE_UNCLEAR))
-    open_ = [row for row in rumours if row["status"] != "answered"]
-    return [*steps, *([rumour_step(open_[0], view)] if open_ else [])]
+    return [*steps, *rumour_steps(claims(view), view)[:1]]
 
 
-def rumour_step(row: dict[str, Any], view: View) -> str:
-    """What to do about a claim that nobody answered: find out what it is, until a person has ruled on it."""
+def rumour_steps(found: list[dict[str, Any]], view: View) -> list[str]:
+    """What to do about claims: answer those that nothing answers, then put into words what nobody has read."""
+    unanswered = [row for row in going_round(found) if row["standing"] == OPEN]
+    unread = len(unnamed(found))
+    read = [view.language.say(ADVICE_RUMOURS_UNREAD, number=view.language.number(unread))] if unread else []
+    return [*(_answer_it(row, view) for row in unanswered[:1]), *read]
+
+
+def _answer_it(row: dict[str, Any], view: View) -> str:
     say, names = view.language.say, view.site.areas
-    terms = ", ".join(row["terms"][:LABEL_TERMS])
-    if not row["has_ruling"]:
-        return say(ADVICE_RUMOUR_UNKNOWN, terms=terms)
-    named = row["about"][0]["claim"] if row["about"] else terms
     places = [names[area] for area in row["areas"] if area in names]
     if not places:
-        return say(ADVICE_RUMOUR, claim=named)
-    return say(ADVICE_RUMOUR_PLACED, claim=named, places=view.language.listed(places))
+        return say(ADVICE_RUMOUR, claim=row["name"])
+    return say(ADVICE_RUMOUR_PLACED, claim=row["name"], places=view.language.listed(places))

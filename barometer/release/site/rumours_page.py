@@ -1,66 +1,51 @@
-"""`rumours.html`: which claims live, how far they spread, what answers them, and what trust did around them."""
+"""`rumours.html`: which claims go round, what answers them, how far they spread, and what trust did around them."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from barometer.release import words
-from barometer.release.site.charts import STATE_COLOURS, life_chart
-from barometer.release.site.claims import claim, meaning, newest_first
+from barometer.release.site.charts import life_chart
+from barometer.release.site.claims import FADED_AFTER_DAYS, claim, claims, going_round, unnamed
 from barometer.release.site.neighbourhood import signed
 from barometer.release.site.view import View, as_script_data
 
 FILE = "rumours.html"
 MOST_DRAWN = 12
 MOST_EFFECTS = 12
-STATES = ("seen", "assessed", "answered", "faded")
 
 
 def render(view: View) -> str:
-    """The page: every claim under its state, those that most people passed on in the last week first."""
-    rumours = sorted((_rumour(row, view) for row in view.site.content.rumours.to_dicts()), key=newest_first)
-    alive = [rumour for rumour in rumours if rumour["status"] != "faded"]
+    """The page: named claims that go round, the most passed on first; those gone quiet; groups without a name."""
+    found = [_with_places(each, view) for each in claims(view)]
+    named = [each for each in found if each["name"]]
     return view.page(
         "rumours.html.j2",
         FILE,
-        states=[_state(state, rumours, view) for state in STATES],
-        rumours=rumours,
+        rumours=found,
+        alive=going_round(found),
+        quiet=[each for each in named if not each["is_alive"]],
+        unnamed=unnamed(found),
         effects=effects(view),
-        state_colours=STATE_COLOURS,
+        faded_after_days=FADED_AFTER_DAYS,
         data=as_script_data(
-            {"charts": {"lives": life_chart()}, "lives": [_life(rumour) for rumour in alive[:MOST_DRAWN]]}
+            {"charts": {"lives": life_chart()}, "lives": [_life(each) for each in named[:MOST_DRAWN]]},
         ),
     )
 
 
-def _state(state: str, rumours: list[dict[str, Any]], view: View) -> dict[str, Any]:
-    """All claims in one state, under its name and what it means; those with an answer first."""
-    members = sorted((r for r in rumours if r["status"] == state), key=lambda r: not r["answers"])
-    return {
-        "state": state,
-        "name": view.language.say(words.RUMOUR_STATES[state]),
-        "meaning": meaning(state, view),
-        "rumours": members,
-    }
-
-
-def _rumour(row: dict[str, Any], view: View) -> dict[str, Any]:
+def _with_places(row: dict[str, Any], view: View) -> dict[str, Any]:
     names = view.site.areas
-    return claim(row, view) | {
-        "places": [(names[area], view.area_file(area)) for area in row["areas"] if area in names],
-        "corrected": view.language.share(row["share_corrected"]) if row["share_corrected"] is not None else "",
-    }
+    return row | {"places": [(names[area], view.area_file(area)) for area in row["areas"] if area in names]}
 
 
-def _life(rumour: dict[str, Any]) -> dict[str, str]:
-    first: date = rumour["first_seen"]
+def _life(row: dict[str, Any]) -> dict[str, str]:
     return {
-        "label": rumour["label"],
-        "first": first.isoformat(),
-        "last": rumour["last_seen"].isoformat(),
-        "state": rumour["status"],
-        "state_name": rumour["state"],
+        "label": row["label"],
+        "first": row["first_seen"].isoformat(),
+        "last": row["last_seen"].isoformat(),
+        "state": row["standing"],
+        "state_name": row["standing_name"],
     }
 
 

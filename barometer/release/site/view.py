@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from barometer.indicators import Indicator
+from barometer.library import read_library
 from barometer.night import Night
 from barometer.release import words
 from barometer.release.changes import latest_changes
@@ -22,7 +23,6 @@ from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE
 from barometer.release.icc import icc_record
 from barometer.release.icc_index import index_scores
 from barometer.release.language import N_, Language
-from barometer.release.rumours import evidence_library
 from barometer.release.site import drawings
 from barometer.release.site.approval import approval_block
 from barometer.release.site.figures import OF_PEOPLE, Figure, Series, collect_series
@@ -90,7 +90,7 @@ class Site:
     @cached_property
     def library(self) -> list[dict[str, str]]:
         """The city's evidence library."""
-        return evidence_library(self.night.city.folder)
+        return read_library(self.night.city.folder).to_dicts()
 
     @cached_property
     def minimum_persons(self) -> int:

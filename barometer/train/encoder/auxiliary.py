@@ -139,6 +139,11 @@ def auxiliary_posts(posts: Path, *, seed: int) -> pl.DataFrame:
     return pl.concat([_of_task(task, posts, seed) for task in TASKS])
 
 
+def public_texts(posts: Path) -> list[str]:
+    """Every text of every task, none left out by its `most`."""
+    return [text for task in TASKS for text, _ in task.read(posts) if text.strip()]
+
+
 def _of_task(task: Task, posts: Path, seed: int) -> pl.DataFrame:
     rows = [(task.name, text, label) for text, label in task.read(posts) if text.strip()]
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")

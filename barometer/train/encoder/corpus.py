@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
 from barometer.classify.text import normalise
+from barometer.train.annotated import FILE as ANNOTATED_FILE
+from barometer.train.annotated import annotated_posts
 from barometer.train.data import training_posts
-from barometer.train.encoder.auxiliary import auxiliary_posts, sentiment_texts
-from barometer.train.encoder.examples import Examples, auxiliary, labelled, unlabelled
+from barometer.train.encoder.auxiliary import auxiliary_posts, public_texts, sentiment_texts
+from barometer.train.encoder.examples import Examples, auxiliary, joined, labelled, unlabelled
 from barometer.train.events import SOURCE as RUMOUREVAL
 from barometer.train.events import event_of_text, plain, with_events
 from barometer.train.groups import NEAR_COPY_SIMILARITY, Split, groups, split
@@ -31,14 +33,16 @@ SPLIT_SEED = 2026
 class Corpus:
     """Labelled posts (`data.SCHEMA`), their prepared texts, and who stands where; auxiliary and unlabelled posts.
 
-    `parts.held_out` is the dev split that the card and the gates are judged on: the linear model's, the same for every
-    seed. The first fold of the rest is for early stopping, choices and calibration: `validation`.
+    `annotated`: posts labelled for training alone, never scored on. `parts.held_out` is the dev split that the card and
+    the gates are judged on: the linear model's, the same for every seed. The first fold of the rest is for early
+    stopping, choices and calibration: `validation`.
     """
 
     posts: pl.DataFrame
     texts: tuple[str, ...]
     member: NDArray[np.int32]
     parts: Split
+    annotated: Examples
     auxiliary: Examples
     taught: Examples
 
@@ -52,30 +56,40 @@ class Corpus:
         """Posts that a run may learn from when the validation posts are kept back."""
         return self.parts.folds[0][0]
 
+    @property
+    def main(self) -> Examples:
+        """All labelled posts that a run learns from."""
+        return joined([self.examples(self.learn), self.annotated])
+
     def examples(self, rows: Rows) -> Examples:
         """The labelled posts of `rows` as a network learns from them."""
         return labelled([self.texts[row] for row in rows], self.posts[rows])
 
 
-def read_corpus(data: Path, sample: Path | None, *, cache: Path, seed: int = SPLIT_SEED) -> Corpus:
+def read_corpus(
+    data: Path, sample: Path | None, *, cache: Path, annotated: Path = ANNOTATED_FILE, seed: int = SPLIT_SEED
+) -> Corpus:
     """Read, split and prepare everything; `cache` keeps prepared texts, since finding names takes minutes.
 
-    `data` holds the folder `posts`; `sample` is the sample city's written posts. Raises `BadInput` naming the file.
+    `data` holds the folder `posts`; `sample` is the sample city's written posts; `annotated` the labels made for
+    training. Raises `BadInput` naming the file.
     """
     posts = with_events(training_posts(data, sample), data)
     parts = split(posts, seed=seed)
     judged = np.concatenate([parts.held_out, parts.folds[0][1]])
     extra = auxiliary_posts(data / "posts", seed=seed)
     more = pl.DataFrame({"text": sentiment_texts(data / "posts")})
+    again = annotated_posts((*public_texts(data / "posts"), *more["text"]), annotated)
     kept_back = posts["text"][judged].to_list()
     events = set(posts["story"][judged].drop_nulls())
-    extra, more = (_apart(frame, kept_back, events, data) for frame in (extra, more))
+    extra, more, again = (_apart(frame, kept_back, events, data) for frame in (extra, more, again))
     pool = pl.concat([extra.select("text"), more]).unique(maintain_order=True)
     return Corpus(
         posts=posts,
         texts=_prepared(posts, cache),
         member=groups(posts),
         parts=parts,
+        annotated=labelled([normalise(text) for text in again["text"]], again),
         auxiliary=auxiliary([normalise(text) for text in extra["text"]], extra),
         taught=unlabelled([normalise(text) for text in pool["text"]]),
     )

@@ -21,10 +21,11 @@ from barometer.errors import BadInput
 from barometer.tables import LABEL_HEADS
 from barometer.train.calibrate import expected_calibration_error
 from barometer.train.data import GOLD, SAMPLE, training_posts
-from barometer.train.encoder.auxiliary import auxiliary_posts
+from barometer.train.encoder.auxiliary import public_texts
 from barometer.train.encoder.corpus import SPLIT_SEED
 from barometer.train.encoder.mentions import swap_variants
 from barometer.train.encoder.probes import probes
+from barometer.train.encoder.veracity import veracity
 from barometer.train.events import plain, with_events
 from barometer.train.external import hatecheck, tweeteval_hate, viratrust
 from barometer.train.groups import groups, split
@@ -45,7 +46,7 @@ def evaluate(model: Model, *, data: Path, sample: Path | None, seed: int = SPLIT
     rows, member = split(posts, seed=seed).held_out, groups(posts)
     dev = posts[rows]
     found = model.predict(dev["text"].to_list())
-    known = {plain(text) for text in (*posts["text"], *auxiliary_posts(data / "posts", seed=seed)["text"])}
+    known = {plain(text) for text in (*posts["text"], *public_texts(data / "posts"))}
     return {
         "dev": score(dev, found, member[rows], seed=seed),
         "dev_by_length": score_parts(with_length(dev), found, member[rows], column="length", seed=seed),
@@ -56,6 +57,7 @@ def evaluate(model: Model, *, data: Path, sample: Path | None, seed: int = SPLIT
         "viratrust": viratrust(model.predict, data / "posts" / "viratrust", known),
         "tweeteval_hate": tweeteval_hate(model.predict, data / "posts" / "tweeteval" / "datasets" / "hate", known),
         "probes": probes(model, data / "posts", seed=seed) if isinstance(model, EncoderModel) else {},
+        "veracity": veracity(model, data / "posts" / "pheme_rumour_sources") if isinstance(model, EncoderModel) else {},
     }
 
 

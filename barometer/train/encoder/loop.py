@@ -164,12 +164,10 @@ class _Run:
 
     def _of_epoch(self, number: int, generator: np.random.Generator) -> Examples:
         material, wanted = self.material, self._wanted(number)
-        main = material.main.reworded(
-            with_swaps(material.main.texts, share=self.recipe.swapped_share, generator=generator)
-        )
-        parts = (main, material.mentions, material.auxiliary, material.taught)
+        parts = (material.main, material.mentions, material.auxiliary, material.taught)
         drawn = (part.taken(generator.permutation(len(part))[:most]) for part, most in zip(parts, wanted, strict=True))
-        return joined(list(drawn))
+        examples = joined(list(drawn))
+        return examples.reworded(with_swaps(examples.texts, share=self.recipe.swapped_share, generator=generator))
 
     def epoch(self, number: int) -> None:
         """One pass over the epoch's posts."""

@@ -27,11 +27,14 @@ _FORMS = ("many", "one", "kind")
 
 @dataclass(frozen=True)
 class Family:
-    """Words that can stand for one another. For `words` the encoder reads the first of them; `others` it reads as they
-    are: they tell how far it ignores names that nobody listed."""
+    """Words that can stand for one another. For `words` the encoder reads the first of them, others as they are.
+
+    With `rare` words it learns to mind such names less; `others` tell how far it does.
+    """
 
     name: str
     words: tuple[str, ...]
+    rare: tuple[str, ...]
     others: tuple[str, ...]
 
     @property
@@ -54,7 +57,7 @@ def _written() -> dict[str, Any]:
 def families() -> tuple[Family, ...]:
     """All families of words, as written in `mentions.yaml`."""
     parts = _written()["families"].items()
-    return tuple(Family(name, tuple(part["words"]), tuple(part["others"])) for name, part in parts)
+    return tuple(Family(name, tuple(part["words"]), tuple(part["rare"]), tuple(part["others"])) for name, part in parts)
 
 
 def stand_ins() -> dict[str, str]:
@@ -78,14 +81,14 @@ def _filled(kind: str) -> Iterator[str]:
 
 
 def with_swaps(texts: tuple[str, ...], *, share: float, generator: np.random.Generator) -> tuple[str, ...]:
-    """`texts`, a `share` of those that name a word of a family with another word of it in its place."""
+    """`texts`, a `share` of those that name a listed word of a family with one that nobody listed in its place."""
     return tuple(_maybe_swapped(text, generator) if generator.random() < share else text for text in texts)
 
 
 def _maybe_swapped(text: str, generator: np.random.Generator) -> str:
     for family in families():
         if family.pattern.search(text):
-            text = swapped(text, family, str(generator.choice(family.words)))
+            text = swapped(text, family, str(generator.choice(family.rare)))
     return text
 
 

@@ -10,16 +10,16 @@ class Recipe:
     """Two phases: first all that helps (`broad_epochs`), then the labelled posts alone (`main_epochs`).
 
     `auxiliary_posts` and `taught_posts` are drawn anew for every broad epoch, `mention_posts` for every epoch (0 leaves
-    the kind out). `swapped_share`: of labelled posts that name a group or neighbourhood, how many name another instead
-    in an epoch; `has_stand_ins`: one word is read for all of these instead, as the night does. `layer_decay`:
+    the kind out). `swapped_share`: of posts that name a listed group or neighbourhood, how many name an unlisted
+    one instead in an epoch; `has_stand_ins`: one word is read for all listed ones, as the night does. `layer_decay`:
     learning rate of a layer over that of the layer above it. `balance`: class weights are frequency ** -balance.
     `soft_share`: part of a labelled post's loss that follows the teacher. Rates and shares have no unit.
     """
 
-    broad_epochs: int = 1
-    main_epochs: int = 4
-    auxiliary_posts: int = 4_000
-    taught_posts: int = 0
+    broad_epochs: int = 5
+    main_epochs: int = 2
+    auxiliary_posts: int = 0
+    taught_posts: int = 10_000
     learning_rate: float = 8e-5
     head_rate: float = 1e-3
     layer_decay: float = 0.9
@@ -32,8 +32,8 @@ class Recipe:
     posts_per_batch: int = 32
     longest_tokens: int = 96
     patience: int = 3
-    mention_posts: int = 400
-    swapped_share: float = 0.0
+    mention_posts: int = 800
+    swapped_share: float = 0.4
     has_stand_ins: bool = True
 
     @property
@@ -46,14 +46,14 @@ def teacher_recipe() -> Recipe:
     """A large base on CPUs: the labelled posts alone, the lowest layers as they are, posts cut short."""
     return Recipe(
         broad_epochs=0,
-        main_epochs=2,
+        main_epochs=4,
+        mention_posts=500,
         auxiliary_posts=0,
-        mention_posts=300,
+        taught_posts=0,
         learning_rate=5e-5,
         layer_decay=0.95,
         frozen_layers=4,
         longest_tokens=64,
         patience=99,
         swapped_share=0.3,
-        has_stand_ins=False,
     )

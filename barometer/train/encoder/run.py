@@ -17,6 +17,8 @@ from barometer.classify.linear import FITTED_CLASSES
 from barometer.classify.manifest import Manifest, checksum
 from barometer.classify.model import load_model
 from barometer.tables import LABEL_HEADS
+from barometer.train.annotated import ANNOTATED
+from barometer.train.annotated import FILE as ANNOTATED_FILE
 from barometer.train.encoder.card import write_card
 from barometer.train.encoder.corpus import Corpus, read_corpus
 from barometer.train.encoder.evaluate import evaluate, figures_file
@@ -44,7 +46,7 @@ class Order:
     """What to train: base and teacher (None: no teacher) by name or folder, recipe, seed, and where to work.
 
     `start`: checkpoint of an earlier run that the encoder goes on from (None: from the base). `work` holds checkpoints
-    and a teacher's probabilities: a run that was killed goes on from there.
+    and a teacher's probabilities: a run that was killed goes on from there. `annotated`: labels made for training.
     """
 
     base: str
@@ -53,6 +55,7 @@ class Order:
     seed: int
     work: Path
     start: Path | None = None
+    annotated: Path = ANNOTATED_FILE
 
 
 def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order, say: Say = print) -> Manifest:
@@ -62,7 +65,7 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
     Raises `BadInput` naming the file, `BadConfiguration` when the base is not there.
     """
     base = base_folder(order.base)
-    corpus = read_corpus(data, sample, cache=order.work)
+    corpus = read_corpus(data, sample, cache=order.work, annotated=order.annotated)
     material = taught_material(corpus, order, say)
     network = train(
         base,
@@ -75,7 +78,7 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
         start=order.start,
     )
     scores = scores_of(network, base, corpus, corpus.validation, has_stand_ins=order.recipe.has_stand_ins)
-    settings = settings_of(order, corpus, scores, provenance(data, sample))
+    settings = settings_of(order, corpus, scores, provenance(data, sample, order.annotated))
     manifest = write_encoder(network, base, output, settings=settings, keep_fp32=order.work / FP32)
     write_figures(output, corpus, order, data=data, sample=sample)
     return manifest
@@ -84,7 +87,7 @@ def train_encoder(*, data: Path, sample: Path | None, output: Path, order: Order
 def taught_material(corpus: Corpus, order: Order, say: Say) -> Material:
     """What the student learns from; with a teacher, its probabilities for unlabelled and labelled posts."""
     material = Material(
-        main=corpus.examples(corpus.learn),
+        main=corpus.main,
         auxiliary=corpus.auxiliary,
         taught=_drawn(corpus.taught, order.recipe.taught_posts * order.recipe.broad_epochs, order.seed),
         mentions=mentions(),
@@ -95,11 +98,11 @@ def taught_material(corpus: Corpus, order: Order, say: Say) -> Material:
     folder, recipe = base_folder(order.teacher), teacher_recipe()
     teacher = train(folder, material, recipe, _scorer(corpus), seed=order.seed, folder=order.work / "teacher", say=say)
     tokenizer = read_tokenizer(folder, longest_tokens=recipe.longest_tokens)
+    stand_in = StandIns(stand_ins() if recipe.has_stand_ins else {})
 
     def taught(examples: Examples, name: str) -> Examples:
-        return examples.taught(
-            soft_labels(teacher, tokenizer, examples.texts, folder=order.work / "soft" / name, say=say)
-        )
+        texts = [*map(stand_in, examples.texts)]
+        return examples.taught(soft_labels(teacher, tokenizer, texts, folder=order.work / "soft" / name, say=say))
 
     return replace(material, main=taught(material.main, "main"), taught=taught(material.taught, "taught"))
 
@@ -150,9 +153,10 @@ def settings_of(order: Order, corpus: Corpus, scores: dict[str, Floats], learnt_
     return dict(json.loads(json.dumps(settings)))
 
 
-def provenance(data: Path, sample: Path | None) -> dict[str, str]:
+def provenance(data: Path, sample: Path | None, annotated: Path) -> dict[str, str]:
     """Labelled data set -> checksum of its file."""
     files = {name: data / "posts" / name / "posts.jsonl" for name in ("trust_gold", "trust_silver")}
+    files[ANNOTATED] = annotated
     if sample is not None:
         files["sample_city"] = sample
     return {name: checksum(path) for name, path in files.items()}
@@ -194,6 +198,7 @@ def _training_figures(model: EncoderModel, corpus: Corpus, order: Order) -> dict
                 ("dev", corpus.parts.held_out),
             )
         },
+        "annotated_posts": len(corpus.annotated),
         "auxiliary_posts": len(corpus.auxiliary),
         "validation": score(
             validation, model.predict(validation["text"].to_list()), corpus.member[corpus.validation], seed=order.seed

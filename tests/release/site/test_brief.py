@@ -11,8 +11,8 @@ import polars as pl
 import typst
 
 from barometer.release.language import ENGLISH
-from barometer.release.site.brief import TEMPLATE, brief, claim_name, map_svg, render
-from barometer.release.site.overview import alive_rumours
+from barometer.release.site.brief import TEMPLATE, brief, map_svg, render
+from barometer.release.site.claims import claims, going_round
 from barometer.release.site.view import Site, View
 
 
@@ -40,7 +40,8 @@ def test_it_says_what_the_overview_says(view: View) -> None:
     assert said["headlines"][0][0] == "A lost wallet would come back from a neighbour"
     assert said["headlines"][0][1:3] == ["66% (about 7 in 10)", "64% to 69%"]
     assert len(said["movers"]) == 3
-    assert [row[0] for row in said["rumours"]] == [claim_name(row, view) for row in alive_rumours(view)]
+    named = going_round(claims(view))
+    assert [row[0] for row in said["rumours"]] == [f"“{row['name']}”" for row in named]
     assert said["labels"]["title"].endswith("brief for councillors")
 
 

@@ -138,9 +138,8 @@ def test_the_first_load_and_the_whole_site_are_small(released: Path, pages: dict
 
 def test_only_pages_with_charts_load_vega(pages: dict[str, Page]) -> None:
     loads = {name for name, page in pages.items() if any("vega" in a for a in page.addresses("script"))}
-    assert loads == {
-        f"{folder}{name}" for folder in ("", "sv/") for name in ("compare.html", "rumours.html", "index-icc.html")
-    }
+    # Nobody has named a claim here, so that the page of rumours has no chart.
+    assert loads == {f"{folder}{name}" for folder in ("", "sv/") for name in ("compare.html", "index-icc.html")}
 
 
 def test_synthetic_is_said_on_every_page_and_never_on_a_real_citys(
@@ -188,7 +187,8 @@ def test_names_stay_text_wherever_they_are_shown(view: View, name: str, place: s
     evil = f"{name}</script><img src=x onerror=alert(1)>%(x)s"
     night, content = view.site.night, view.site.content
     areas = night.city.areas.with_columns(name=pl.col("name") + pl.lit(f" {place}<b>"))
-    rumours = content.rumours.with_columns(terms=pl.concat_list(pl.lit([f"{term}<i>", "a", "b"])))
+    unread = content.rumours.with_columns(terms=pl.concat_list(pl.lit([f"{term}<i>", "a", "b"])))
+    rumours = pl.concat([unread, unread.with_columns(rumour=pl.lit("ff"), title=pl.lit(f"{term}<i>"))])
     changed = replace(content, rumours=rumours)
     city = replace(night.city, name=evil, areas=areas, site_languages=("en",))
     hostile = View(Site(changed, replace(night, city=city), view.site.folder), ENGLISH, (ENGLISH,))
@@ -207,14 +207,19 @@ def test_names_stay_text_wherever_they_are_shown(view: View, name: str, place: s
         assert read.stray == read.unclosed == [], file
     data = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', made["rumours.html"], re.DOTALL)
     assert data
-    assert json.loads(data[1])["lives"][0]["label"].startswith(f"words: {term}<i>")
+    assert json.loads(data[1])["lives"][0]["label"] == f"{term}<i>"
+
+
+def test_who_is_not_heard_comes_before_any_score(view: View) -> None:
+    short = re.findall(r"<dt[^>]*>([^<]+)</dt>", overview.render(view))
+    assert short == ["Who is not heard", "What changed most", "Which rumour is alive", "The Intercultural Cities Index"]
 
 
 def test_the_overview_comes_in_the_order_an_official_asks(view: View) -> None:
     titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", overview.render(view))
     assert titles[:4] == [
-        "Who is not heard",
+        "In short",
         "What changed most, and can we believe it?",
         "What to do first",
-        "Where the whole city stands",
+        "Trust in the whole city",
     ]

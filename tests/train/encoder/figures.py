@@ -48,6 +48,12 @@ def good_metrics() -> dict[str, Any]:
         "viratrust": dict(_SUMMARY),
         "tweeteval_hate": dict(_SUMMARY),
         "probes": {"tweeteval_offensive": probe},
+        "veracity": {
+            "posts": 12,
+            "encoder": 0.3,
+            "words": 0.2,
+            "by_event": {"flood": {"posts": 6, "encoder": 0.3, "words": 0.1}},
+        },
     }
     return dict(json.loads(json.dumps(figures)))
 
@@ -56,6 +62,7 @@ def good_training() -> dict[str, Any]:
     """As `run` writes `training.json`."""
     return {
         "posts": {name: {"gold": 10, "sample": 10} for name in ("learnt_from", "validation", "dev")},
+        "annotated_posts": 7,
         "auxiliary_posts": 5,
         "validation": good_metrics()["dev"],
         "precision": {

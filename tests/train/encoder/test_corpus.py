@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from barometer.errors import BadInput
 from barometer.train.encoder.corpus import Corpus, is_copy, read_corpus
 from barometer.train.events import plain
-from tests.train.encoder.tiny import a_full_data_folder
+from tests.train.encoder.tiny import ANNOTATED_NAME, a_full_data_folder
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def corpus(folder: tuple[Path, Path]) -> Corpus:
-    return read_corpus(*folder, cache=folder[0] / "cache")
+    return read_corpus(*folder, cache=folder[0] / "cache", annotated=folder[0] / ANNOTATED_NAME)
 
 
 def test_learn_validation_and_dev_share_no_post_and_no_group(corpus: Corpus) -> None:
@@ -38,6 +38,13 @@ def test_dev_posts_are_gold_or_sample(corpus: Corpus) -> None:
     assert set(corpus.posts["set"][corpus.parts.held_out]) <= {"gold", "sample"}
 
 
+def test_posts_labelled_for_training_are_learnt_from_and_never_judge(corpus: Corpus) -> None:
+    assert len(corpus.annotated) == 2
+    assert len(corpus.main) == len(corpus.learn) + 2
+    assert set(corpus.main.texts[-2:]) == set(corpus.annotated.texts)
+    assert not set(corpus.annotated.texts) & set(corpus.texts)
+
+
 def test_no_auxiliary_or_taught_text_is_one_that_judges(corpus: Corpus) -> None:
     judged = {plain(text) for text in corpus.posts["text"][np.concatenate([corpus.validation, corpus.parts.held_out])]}
     assert not judged & {plain(text) for text in (*corpus.auxiliary.texts, *corpus.taught.texts)}
@@ -47,12 +54,12 @@ def test_a_copy_of_a_judging_post_among_the_auxiliary_ones_is_left_out(
     folder: tuple[Path, Path], tmp_path: Path
 ) -> None:
     data, sample = folder
-    before = read_corpus(data, sample, cache=tmp_path)
+    before = read_corpus(data, sample, cache=tmp_path, annotated=data / ANNOTATED_NAME)
     dev = before.posts["text"][int(before.parts.held_out[0])]
     path = data / "posts" / "tweeteval" / "datasets" / "irony" / "train_text.txt"
     original = path.read_text(encoding="utf-8")
     path.write_text(original.replace(original.splitlines()[0], f"RT @someone {dev}", 1), encoding="utf-8")
-    after = read_corpus(data, sample, cache=tmp_path)
+    after = read_corpus(data, sample, cache=tmp_path, annotated=data / ANNOTATED_NAME)
     path.write_text(original, encoding="utf-8")
     assert len(after.auxiliary) == len(before.auxiliary) - 1
 
@@ -63,11 +70,11 @@ def test_examples_are_of_the_rows_asked_for(corpus: Corpus) -> None:
 
 
 def test_prepared_texts_are_remembered_by_their_content(folder: tuple[Path, Path], tmp_path: Path) -> None:
-    read_corpus(*folder, cache=tmp_path)
+    read_corpus(*folder, cache=tmp_path, annotated=folder[0] / ANNOTATED_NAME)
     (stored,) = tmp_path.glob("prepared-*.parquet")
     remembered = pl.read_parquet(stored).with_columns(text=pl.lit("remembered"))
     remembered.write_parquet(stored)
-    assert set(read_corpus(*folder, cache=tmp_path).texts) == {"remembered"}
+    assert set(read_corpus(*folder, cache=tmp_path, annotated=folder[0] / ANNOTATED_NAME).texts) == {"remembered"}
 
 
 def test_a_missing_set_is_named(folder: tuple[Path, Path], tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_every_part_of_the_card_is_there(figures: dict[str, Any]) -> None:
         "viratrust",
         "tweeteval_hate",
         "probes",
+        "veracity",
     }
 
 
@@ -57,7 +58,7 @@ def test_measuring_twice_gives_the_same_figures(figures: dict[str, Any], folder:
 
 
 def test_a_linear_model_has_no_probes_and_no_unscaled_error(figures: dict[str, Any]) -> None:
-    assert figures["probes"] == {}
+    assert figures["probes"] == figures["veracity"] == {}
     assert "before" not in figures["calibration_dev"]["trust"]
 
 

@@ -14,6 +14,7 @@ from barometer.classify.encoder import StandIns
 from barometer.classify.linear import FITTED_CLASSES
 from barometer.classify.text import normalise
 from barometer.train.data import csv_rows
+from barometer.train.encoder.corpus import is_copy
 from barometer.train.encoder.examples import UNLABELLED
 from barometer.train.encoder.mentions import (
     LISTED_TRIED,
@@ -24,7 +25,6 @@ from barometer.train.encoder.mentions import (
     swapped,
     with_swaps,
 )
-from barometer.train.events import plain
 
 FAMILIES = families()
 HOSTILE = FITTED_CLASSES["hostile"]
@@ -52,13 +52,13 @@ def test_sentences_are_filled_in_and_as_a_model_reads_them() -> None:
     assert len(set(texts)) == len(texts)
 
 
-def test_no_sentence_is_one_of_hatecheck(shared_data: Path) -> None:
-    cases = {plain(row["test_case"]) for row in csv_rows(shared_data / "posts" / "hatecheck" / "test_suite_cases.csv")}
-    assert not [text for text in mentions().texts if plain(text) in cases]
+def test_no_sentence_is_nearly_one_of_hatecheck(shared_data: Path) -> None:
+    cases = [row["test_case"] for row in csv_rows(shared_data / "posts" / "hatecheck" / "test_suite_cases.csv")]
+    assert not is_copy(mentions().texts, cases).any()
 
 
 def test_no_word_belongs_to_two_families_or_is_both_listed_and_not() -> None:
-    words = [word for family in FAMILIES for word in (*family.words, *family.others)]
+    words = [word for family in FAMILIES for word in (*family.words, *family.rare, *family.others)]
     assert len(words) == len(set(words))
     assert all(word == word.lower() for word in words)
 
@@ -67,7 +67,7 @@ def test_all_of_a_family_is_read_as_its_first_word() -> None:
     words = stand_ins()
     for family in FAMILIES:
         assert {words[word] for word in family.words} == {family.words[0]}
-        assert not set(family.others) & set(words)
+        assert not {*family.others, *family.rare} & set(words)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
@@ -106,6 +106,16 @@ def test_swaps_in_training_keep_all_other_words(seed: int) -> None:
     assert changed[1] == texts[1]
     assert re.fullmatch(r"my [\w ]+ neighbour in [\w ]+", changed[0])
     assert changed[2].endswith(" at the door")
+
+
+def test_what_is_learnt_with_is_never_what_is_tested_with() -> None:
+    generator = np.random.default_rng(3)
+    changed = " ".join(
+        with_swaps(("a muslim, a polish lad and refugees in wyke",) * 300, share=1.0, generator=generator)
+    )
+    for family in FAMILIES:
+        assert not [word for word in family.others if re.search(rf"\b{word}\b", changed)]
+    assert "muslim" not in changed
 
 
 def test_a_share_of_nought_swaps_nothing() -> None:

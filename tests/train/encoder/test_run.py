@@ -14,7 +14,7 @@ from barometer.classify.manifest import read_manifest
 from barometer.classify.model import load_model
 from barometer.tables import LABEL_HEADS
 from barometer.train.encoder.recipe import Recipe, teacher_recipe
-from tests.train.encoder.tiny import a_full_data_folder, a_tiny_base
+from tests.train.encoder.tiny import ANNOTATED_NAME, a_full_data_folder, a_tiny_base
 
 torch = pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
 pytest.importorskip("onnx", reason="exporting needs onnx (extra train)")
@@ -47,7 +47,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     top = tmp_path_factory.mktemp("run")
     data, sample = a_full_data_folder(top)
     base = a_tiny_base(top / "tiny")
-    order = run.Order(base=str(base), teacher=str(base), recipe=RECIPE, seed=5, work=top / "work")
+    order = run.Order(
+        base=str(base), teacher=str(base), recipe=RECIPE, seed=5, work=top / "work", annotated=data / ANNOTATED_NAME
+    )
     lines: list[str] = []
     output = top / "models" / "encoder"
     manifest = run.train_encoder(data=data, sample=sample, output=output, order=order, say=lines.append)
@@ -85,7 +87,7 @@ def test_the_manifest_says_how_it_was_made(places: dict[str, Any]) -> None:
     assert settings["base"] == "tiny"
     assert settings["teacher"] == "tiny"
     assert settings["recipe"]["auxiliary_posts"] == 40
-    assert set(settings["learnt_from"]) == {"trust_gold", "trust_silver", "sample_city"}
+    assert set(settings["learnt_from"]) == {"trust_gold", "trust_silver", "sample_city", "annotated"}
     assert settings["stand_ins"]["sikhs"] == settings["stand_ins"]["jews"]
 
 
@@ -98,8 +100,7 @@ def test_its_figures_come_out_again_from_its_files(places: dict[str, Any]) -> No
 def test_progress_was_told_epoch_by_epoch(places: dict[str, Any]) -> None:
     told = [line for line in places["lines"] if "validation" in line]
     assert [line.split(":")[0] for line in told] == [
-        *(f"epoch {n}/2" for n in (1, 2)),
-        *(f"epoch {n}/4" for n in (1, 2, 3, 4)),
+        *(f"epoch {n + 1}/{part.epochs}" for part in (teacher_recipe(), RECIPE) for n in range(part.epochs)),
     ]
     assert any("teacher has read" in line for line in places["lines"])
 
@@ -113,7 +114,7 @@ def test_a_run_again_takes_everything_from_where_it_was_left(places: dict[str, A
         order=places["order"],
         say=lines.append,
     )
-    assert lines == ["going on after epoch 2", "going on after epoch 4"]
+    assert lines == [f"going on after epoch {part.epochs}" for part in (teacher_recipe(), RECIPE)]
     assert again.files == places["manifest"].files
     assert again.version == places["manifest"].version
 
@@ -134,7 +135,8 @@ def test_what_int8_costs_is_told_for_every_head(places: dict[str, Any]) -> None:
 
 def test_a_network_compared_with_itself_loses_nothing(places: dict[str, Any]) -> None:
     model = load_model("encoder", places["output"].parent)
-    corpus = read_corpus(places["data"], places["sample"], cache=places["order"].work)
+    order = places["order"]
+    corpus = read_corpus(places["data"], places["sample"], cache=order.work, annotated=order.annotated)
     same = precision(model, places["output"] / "model.onnx", corpus.posts[:20])  # type: ignore[arg-type]
     assert set(same["points_lost"].values()) == {0.0}
     assert set(same["same_label"].values()) == {1.0}
@@ -176,7 +178,8 @@ def test_a_teachers_labels_are_read_once(places: dict[str, Any], tmp_path: Path)
 
 
 def test_without_a_teacher_nothing_is_taught(places: dict[str, Any]) -> None:
-    corpus = read_corpus(places["data"], places["sample"], cache=places["order"].work)
+    order = places["order"]
+    corpus = read_corpus(places["data"], places["sample"], cache=order.work, annotated=order.annotated)
     material = run.taught_material(corpus, replace(places["order"], teacher=None), print)
     assert all(np.isnan(part).all() for part in material.main.soft.values())
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from barometer.train.annotated import digest
+from barometer.train.encoder.veracity import CLASSES
 from tests.train.made import (
     PLACES,
     RUMOUR_WORDS,
@@ -19,6 +21,8 @@ from tests.train.made import (
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LETTERS = "abcdefghij"
+# Labels made for training, in the data folder of `a_full_data_folder`.
+ANNOTATED_NAME = "annotated.csv"
 
 
 def words() -> list[str]:
@@ -72,7 +76,26 @@ def a_full_data_folder(folder: Path) -> tuple[Path, Path]:
     write_rows(posts / "constraint2021_covid_fake" / "data" / "Constraint_Train.csv", claims)
     for part in ("train", "test"):
         _rumour_stance(posts / "rumoureval2017", part)
+    _pheme(posts / "pheme_rumour_sources" / "seeds")
+    _annotated(data / ANNOTATED_NAME)
     return data, sample
+
+
+def _pheme(folder: Path) -> None:
+    """Two events of six rumours each; what is false says so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for event in ("flood", "fire"):
+        tweets = [
+            {"text": f"the {event} is {CLASSES[n % 3]} {_letters(n)}", "VERACITY": CLASSES[n % 3]} for n in range(6)
+        ]
+        (folder / f"{event}-all-rnr-threads.rumours.json").write_text(json.dumps(tweets), encoding="utf-8")
+
+
+def _annotated(path: Path) -> None:
+    """Labels of two tweets of the hate set, and of one that no set holds."""
+    texts = [f"train hate line {_letters(n)} {('dog', 'walk')[n % 2]}" for n in range(2)]
+    labels = {"trust": "distrust", "target": "media", "rumour": "none", "hostile": "no"}
+    write_rows(path, [{"digest": digest(text), **labels} for text in (*texts, "not there")])
 
 
 def _letters(number: int) -> str:
