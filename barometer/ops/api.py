@@ -111,12 +111,13 @@ class AirflowApi:
         """Task ids that wait for a person's answer, and have waited long enough to take one.
 
         The scheduler must have noticed that the task is parked: an answer that comes sooner, which only a machine can
-        give, makes it believe that somebody killed the task.
+        give, makes it believe that somebody killed the task. A question that is asked again keeps the time when it was
+        first asked, so the start of the task's latest try counts, too.
         """
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/hitlDetails"
         found = self._call("GET", path, params={"response_received": False, "state": "awaiting_input"})["hitl_details"]
         settled = datetime.now(UTC) - _PARKED_FOR
-        return [each["task_instance"]["task_id"] for each in found if _moment(each["created_at"]) < settled]
+        return [each["task_instance"]["task_id"] for each in found if _asked_at(each) < settled]
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str, *, reason: str = "") -> str:
         """Answer a question as this user, for a reason if any; return the id Airflow recorded as the responder's."""
@@ -173,6 +174,12 @@ def _task_state(found: Mapping[str, Any]) -> TaskState:
         duration_seconds=found["duration"],
         try_number=found["try_number"],
     )
+
+
+def _asked_at(question: dict[str, Any]) -> datetime:
+    """When a question was asked, the last time it was."""
+    times = (question["created_at"], question["task_instance"].get("start_date"))
+    return max(_moment(time) for time in times if time)
 
 
 def _moment(text: str) -> datetime:

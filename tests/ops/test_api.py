@@ -130,6 +130,19 @@ def test_only_questions_that_have_settled_are_open(connect: Connect) -> None:
     assert api.open_questions("d", "r") == ["settled"]
 
 
+def test_a_question_that_is_asked_again_must_settle_again(connect: Connect) -> None:
+    now = datetime.now(UTC)
+    details = [
+        {
+            "created_at": (now - timedelta(minutes=5)).isoformat(),
+            "task_instance": {"task_id": name, "start_date": (now - timedelta(seconds=age)).isoformat()},
+        }
+        for name, age in (("settled", 10), ("asked again", 1))
+    ]
+    api, _ = connect({"GET /api/v2/dags/d/dagRuns/r/hitlDetails": {"hitl_details": details}})
+    assert api.open_questions("d", "r") == ["settled"]
+
+
 def test_an_answer_is_given_in_this_users_name(connect: Connect) -> None:
     path = "/api/v2/dags/d/dagRuns/r/taskInstances/approve/-1/hitlDetails"
     api, airflow = connect({f"PATCH {path}": {"responded_by": {"id": "admin", "name": "admin"}}})

@@ -128,6 +128,3 @@ ADVICE_RUMOUR_PLACED = N_(
     "Find out whether the claim “%(claim)s” is true, and answer it through people who are trusted where it is heard "
     "(%(places)s): the city has no published answer."
 )
-ADVICE_RUMOURS_UNREAD = N_(
-    "Read the %(number)s groups of posts that nobody has put into words yet, and say what they claim."
-)

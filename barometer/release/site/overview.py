@@ -11,7 +11,6 @@ from barometer.release.site.movers import (
     ADVICE_CLEAR,
     ADVICE_RUMOUR,
     ADVICE_RUMOUR_PLACED,
-    ADVICE_RUMOURS_UNREAD,
     ADVICE_UNCLEAR,
     ADVICE_UNHEARD,
     Mover,
@@ -104,8 +103,16 @@ def rumour_steps(found: list[dict[str, Any]], view: View) -> list[str]:
     """What to do about claims: answer those that nothing answers, then put into words what nobody has read."""
     unanswered = [row for row in going_round(found) if row["standing"] == OPEN]
     unread = len(unnamed(found))
-    read = [view.language.say(ADVICE_RUMOURS_UNREAD, number=view.language.number(unread))] if unread else []
-    return [*(_answer_it(row, view) for row in unanswered[:1]), *read]
+    steps = [_answer_it(row, view) for row in unanswered[:1]]
+    if unread:
+        steps.append(
+            view.language.count(
+                "Read the %(number)s group of posts that nobody has put into words yet, and say what it claims.",
+                "Read the %(number)s groups of posts that nobody has put into words yet, and say what they claim.",
+                unread,
+            )
+        )
+    return steps
 
 
 def _answer_it(row: dict[str, Any], view: View) -> str:

@@ -205,7 +205,7 @@ def test_the_advice_is_to_answer_what_nothing_answers_then_to_read_what_nobody_r
     steps = rumour_steps([answered, unread, open_], view)
     assert steps[0].startswith(f"Find out whether the claim “{TITLE}” is true")
     assert f"where it is heard ({name})" in steps[0]
-    assert steps[1] == "Read the 1 groups of posts that nobody has put into words yet, and say what they claim."
+    assert steps[1] == "Read the 1 group of posts that nobody has put into words yet, and say what it claims."
     assert rumour_steps([answered], view) == []
     assert "where it is heard" not in rumour_steps([told(view, title=TITLE, areas=[])], view)[0]
 
