@@ -21,6 +21,8 @@ from barometer.spreadsheet import to_csv, unguard
 SHEET = ("rumour", "words", "voices", "last_seen", "example", "may_be")
 # Column a person fills -> the decision it stands for.
 ASKED = {"title": "title", "evidence": "evidence", "status": "status", "same_as": "merge"}
+# Decisions of which the latest holds (`rulings.py`).
+_LATEST_HOLDS = ("title", "status")
 _DECISIONS = ("rumour", "decision", "value", "since", "note")
 
 
@@ -58,19 +60,29 @@ def send_out(night: Night, path: Path) -> int:
 def take_in(night: Night, path: Path) -> int:
     """Keep the decisions of a filled sheet, from this night on; returns how many are new.
 
-    A decision that stands in the file already stays as it is, so a sheet may be read twice. Raises `BadInput` naming
-    the column that is missing, `BadConfiguration` with every decision that cannot be kept; then nothing is kept.
+    A decision that holds already stays as it is, so a sheet may be read twice; one that was overruled since and is made
+    again is new. Raises `BadInput` naming the column that is missing, `BadConfiguration` with every decision that
+    cannot be kept; then nothing is kept.
     """
     decided = _decisions(_sheet(path), night.night)
     folder = night.settings.decisions / night.city.id
     kept = _kept(folder)
-    new = decided.join(kept, on=["rumour", "decision", "value"], how="anti", nulls_equal=True)
+    new = decided.join(_holding(kept), on=["rumour", "decision", "value"], how="anti")
+    # What was decided on the same night about the same thing is taken back by the new word.
+    overruled = new.filter(pl.col("decision").is_in(_LATEST_HOLDS)).select("rumour", "decision", "since")
+    kept = kept.join(overruled, on=overruled.columns, how="anti", maintain_order="left")
     _refuse_mistakes(night, pl.concat([kept, new]))
     folder.mkdir(parents=True, exist_ok=True)
     written = folder / f".{RULINGS_FILE}"
     pl.concat([kept, new]).write_csv(written)
     written.replace(folder / RULINGS_FILE)
     return new.height
+
+
+def _holding(kept: pl.DataFrame) -> pl.DataFrame:
+    """Decisions that no later one overrules."""
+    is_latest = pl.col("since") == pl.col("since").max().over("rumour", "decision")
+    return kept.filter(is_latest | ~pl.col("decision").is_in(_LATEST_HOLDS))
 
 
 def _sheet(path: Path) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from barometer.classify.rulings import read_rulings, rulings_folders
 from barometer.classify.rumours import group_rumours
 from barometer.errors import BadConfiguration, BadInput
 from barometer.night import Night
-from tests.classify.made import a_night_with_model, put_claims, table
+from tests.classify.made import a_night_with_model, nights_later, put_claims, table
 
 LIBRARY = "They say the library on Mill Lane will close and be sold for flats"
 WATER = "Apparently the tap water round Beckside is contaminated with lead"
@@ -81,6 +81,22 @@ def test_a_later_sheet_adds_to_what_was_decided(night: Night, tmp_path: Path) ->
     found = read_rulings(*rulings_folders(night), night=night.night)
     assert found.title == {first: "The library closes"}
     assert found.into(first) == second
+
+
+def test_a_decision_that_was_overruled_can_be_made_again(night: Night, tmp_path: Path) -> None:
+    rumour = review_sheet(night)["rumour"][0]
+    sheets = {word: filled(night, tmp_path / f"{word}.csv", status=word) for word in ("assessed", "answered")}
+    for days, word in enumerate(("assessed", "answered", "assessed")):
+        later = nights_later(night, days)
+        assert take_in(later, sheets[word]) == 1
+        assert read_rulings(*rulings_folders(later), night=later.night).status == {rumour: word}
+
+
+def test_of_two_words_on_one_night_the_second_holds(night: Night, tmp_path: Path) -> None:
+    sheets = [filled(night, tmp_path / f"{word}.csv", title=word) for word in ("One", "Two")]
+    for sheet in (*sheets, sheets[0]):
+        assert take_in(night, sheet) == 1
+    assert list(read_rulings(*rulings_folders(night), night=night.night).title.values()) == ["One"]
 
 
 def test_of_a_wrong_sheet_nothing_is_kept(night: Night, tmp_path: Path) -> None:
