@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from barometer.classify.decide import Floats, coherent_target, decide
 from barometer.classify.linear import FITTED_CLASSES, calibrated
 from barometer.classify.manifest import Manifest
-from barometer.classify.runtime import libraries, network_of, side_by_side, tokenizer_of
+from barometer.classify.runtime import libraries, network_of, opened, side_by_side
 from barometer.classify.text import normalise
-from barometer.errors import BadInput
 from barometer.tables import LABEL_HEADS
 
 KIND = "encoder"
@@ -116,15 +115,13 @@ def by_head(logits: Floats) -> dict[str, Floats]:
 
 def read_encoder(folder: Path, manifest: Manifest) -> EncoderModel:
     """The model in `folder`; raises `BadInput` when its files do not fit together."""
-    tokenizers, onnxruntime = libraries(manifest.name)
-    try:
-        longest = int(manifest.settings["longest_tokens"])
-        tokenizer = tokenizer_of(folder / TOKENIZER, tokenizers, longest_tokens=longest)
-        model = EncoderModel(manifest, tokenizer, network_of(folder / NETWORK, onnxruntime))
+
+    def build(tokenizer: Any, session: Any) -> EncoderModel:
+        model = EncoderModel(manifest, tokenizer, session)
         _refuse_misfits(model)
-    except Exception as error:  # both libraries raise plain exceptions of many kinds for a file they cannot read
-        raise BadInput(f"model {manifest.name} in {folder}: cannot be read ({error}); train it again") from error
-    return model
+        return model
+
+    return opened(folder, manifest, build, network=NETWORK, tokenizer=TOKENIZER, mend="train it again")
 
 
 def _refuse_misfits(model: EncoderModel) -> None:

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from barometer.errors import BadConfiguration
+from barometer.classify.manifest import Manifest
+from barometer.errors import BadConfiguration, BadInput
 
 Answer = TypeVar("Answer")
+Model = TypeVar("Model")
 
 
 def libraries(name: str) -> tuple[Any, Any]:
@@ -37,6 +39,22 @@ def network_of(path: Path, onnxruntime: Any) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def opened(
+    folder: Path, manifest: Manifest, build: Callable[[Any, Any], Model], *, network: str, tokenizer: str, mend: str
+) -> Model:
+    """What `build` makes of the tokenizer and the network in `folder`.
+
+    Raises `BadInput` saying how to `mend` it when a file cannot be read or `build` refuses, by any exception.
+    """
+    tokenizers, onnxruntime = libraries(manifest.name)
+    try:
+        longest = int(manifest.settings["longest_tokens"])
+        words = tokenizer_of(folder / tokenizer, tokenizers, longest_tokens=longest)
+        return build(words, network_of(folder / network, onnxruntime))
+    except Exception as error:  # both libraries raise plain exceptions of many kinds for a file they cannot read
+        raise BadInput(f"model {manifest.name} in {folder}: cannot be read ({error}); {mend}") from error
 
 
 def side_by_side(read: Callable[[list[int]], Answer], several: Sequence[list[int]]) -> list[Answer]:

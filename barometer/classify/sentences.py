@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barometer.classify.manifest import Manifest, read_manifest
-from barometer.classify.runtime import libraries, network_of, side_by_side, tokenizer_of
-from barometer.errors import BadConfiguration, BadInput
+from barometer.classify.runtime import opened, side_by_side
+from barometer.errors import BadConfiguration
 
 FOLDER = KIND = "sentences"
 NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"
@@ -69,19 +69,12 @@ def load_sentence_encoder(models: Path) -> SentenceEncoder:
 
 def read_sentence_encoder(folder: Path, manifest: Manifest) -> SentenceEncoder:
     """The encoder in `folder`, whose manifest was read before; raises `BadInput` when its files do not fit together."""
-    tokenizers, onnxruntime = libraries(manifest.name)
-    try:
-        longest = int(manifest.settings["longest_tokens"])
-        tokenizer = tokenizer_of(folder / TOKENIZER, tokenizers, longest_tokens=longest)
-        encoder = SentenceEncoder(manifest, tokenizer, network_of(folder / NETWORK, onnxruntime))
-        _refuse_misfits(encoder)
-    except Exception as error:  # both libraries raise plain exceptions of many kinds for a file they cannot read
-        raise BadInput(f"model {manifest.name} in {folder}: cannot be read ({error}); {MEND}") from error
-    return encoder
 
+    def build(tokenizer: Any, session: Any) -> SentenceEncoder:
+        encoder = SentenceEncoder(manifest, tokenizer, session)
+        found = encoder.embed(["."])
+        if found.shape != (1, encoder.width):
+            raise ValueError(f"{NETWORK} gives {found.shape[1]} numbers a text, not {encoder.width}")
+        return encoder
 
-def _refuse_misfits(encoder: SentenceEncoder) -> None:
-    """Refuse a network that does not answer what the manifest says."""
-    found = encoder.embed(["."])
-    if found.shape != (1, encoder.width):
-        raise ValueError(f"{NETWORK} gives {found.shape[1]} numbers a text, not {encoder.width}")
+    return opened(folder, manifest, build, network=NETWORK, tokenizer=TOKENIZER, mend=MEND)

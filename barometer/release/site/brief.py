@@ -106,7 +106,7 @@ def brief(view: View) -> dict[str, Any]:
     """Everything the template sets: text ready to read, and the map as SVG."""
     site, say = view.site, view.language.say
     summary = summarise(site.content, site.night.city, site.night.night, view.language)
-    movers = most_changed(view)
+    movers, found = most_changed(view), claims(view)
     series = site.series[default_indicator(site.series, site.night.city)]
     return {
         "language": view.language.code,
@@ -124,8 +124,8 @@ def brief(view: View) -> dict[str, Any]:
             [alert["name"], f"{alert['message']} {alert['advice']}"]
             for alert in (alert_in_words(row, view) for row in alerts(view)[:MOST_ALERTS])
         ],
-        "first": first_steps(view, summary, movers),
-        "rumours": [_rumour(row, view) for row in going_round(claims(view))[:MOST_RUMOURS]],
+        "first": first_steps(view, summary, movers, found),
+        "rumours": [_rumour(row, view) for row in going_round(found)[:MOST_RUMOURS]],
         "figures": city_figures(view)[:MOST_FIGURES],
         "sureness": summary.sureness,
         "icc": _icc(view),

@@ -11,13 +11,11 @@ from markupsafe import Markup
 from barometer.release.language import N_
 from barometer.release.site.histories import history_drawing
 from barometer.release.site.view import View
-from barometer.release.summary import change_sentence
+from barometer.release.summary import STANDARD_NORMAL_95, change_sentence
 from barometer.release.words import change_in_words, difference_in_words, period_in_words
 
 MOST_SHOWN = 3
 FEW_PEOPLE = 30
-# Half the width of a 95 % interval, in standard errors.
-STANDARD_NORMAL_95 = 1.96
 # What tells of trust comes before what tells of something else.
 _OF_TRUST = ("more_trust", "less_trust")
 

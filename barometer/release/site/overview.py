@@ -43,7 +43,7 @@ def render(view: View) -> str:
         faded_after_days=FADED_AFTER_DAYS,
         more_rumours=len(going_round(found)[MOST_RUMOURS:]),
         unnamed=len(unnamed(found)),
-        first=first_steps(view, summary, movers),
+        first=first_steps(view, summary, movers, found),
         icc=site.icc,
         standing=standing(view),
     )
@@ -90,13 +90,13 @@ def movers_in_short(movers: list[Mover], summary: Summary, view: View) -> str:
     return f"{named} {luck}"
 
 
-def first_steps(view: View, summary: Summary, movers: list[Mover]) -> list[str]:
-    """What to do first, in at most three sentences."""
+def first_steps(view: View, summary: Summary, movers: list[Mover], found: list[dict[str, Any]]) -> list[str]:
+    """What to do first, in at most three sentences. `found`: the claims of the release (`claims.claims`)."""
     say = view.language.say
     steps = [say(ADVICE_UNHEARD)] if summary.unheard else []
     clear = [mover for mover in movers if mover.verdict_kind == "yes"]
     steps.append(say(ADVICE_CLEAR, name=clear[0].name) if clear else say(ADVICE_UNCLEAR))
-    return [*steps, *rumour_steps(claims(view), view)[:1]]
+    return [*steps, *rumour_steps(found, view)[:1]]
 
 
 def rumour_steps(found: list[dict[str, Any]], view: View) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from barometer.release import words
 from barometer.release.site.charts import life_chart
-from barometer.release.site.claims import FADED_AFTER_DAYS, claim, claims, going_round, unnamed
+from barometer.release.site.claims import FADED_AFTER_DAYS, claims, going_round, unnamed
 from barometer.release.site.neighbourhood import signed
 from barometer.release.site.view import View, as_script_data
 
@@ -26,7 +26,7 @@ def render(view: View) -> str:
         alive=going_round(found),
         quiet=[each for each in named if not each["is_alive"]],
         unnamed=unnamed(found),
-        effects=effects(view),
+        effects=effects(found, view),
         faded_after_days=FADED_AFTER_DAYS,
         data=as_script_data(
             {"charts": {"lives": life_chart()}, "lives": [_life(each) for each in named[:MOST_DRAWN]]},
@@ -49,9 +49,9 @@ def _life(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def effects(view: View) -> list[dict[str, Any]]:
-    """Trust around rumours beside matched neighbourhoods, those beyond chance first; see `rumour_effects`."""
-    labels = {row["rumour"]: claim(row, view)["label"] for row in view.site.content.rumours.to_dicts()}
+def effects(found: list[dict[str, Any]], view: View) -> list[dict[str, Any]]:
+    """Trust around the claims `found`, beside matched neighbourhoods, those beyond chance first: `rumour_effects`."""
+    labels = {row["rumour"]: row["label"] for row in found}
     table = view.site.content.rumour_effects.sort("p", "rumour", "indicator")
     return [_effect(row, labels, view) for row in table.head(MOST_EFFECTS).iter_rows(named=True)]
 
