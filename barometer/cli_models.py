@@ -20,6 +20,7 @@ _SAMPLE = ("cities", "sample", "written_posts.jsonl")
 def add_model_commands(app: typer.Typer, train_app: typer.Typer) -> None:
     """Hang the commands of this module into the command line."""
     train_app.command("encoder")(train_encoder)
+    train_app.command("folds")(train_folds)
     train_app.command("cascade")(train_cascade)
     train_app.command("sentences")(train_sentences)
     app.command("evaluate")(evaluate)
@@ -72,6 +73,30 @@ def train_encoder(
         order=Order(base=base, teacher=teacher or None, recipe=recipe, seed=seed, work=place, start=start),
         say=lambda line: console.print(line, highlight=False),
     )
+
+
+def train_folds(
+    *,
+    base: Annotated[str, typer.Option(help="a folder, or minilm-l6 when its package is installed")] = "minilm-l6",
+    model: Annotated[str, typer.Option(help="model folder under models/ whose card tells the figures")] = "encoder",
+    work: Annotated[Path | None, typer.Option(help="checkpoints; a killed run goes on from there")] = None,
+) -> None:
+    """Cross-validate the encoder's recipe, without its teacher, and write the figures into its card."""
+    try:
+        from barometer.train.encoder.folds import FoldsOrder, cross_validate, folds_recipe, write_folds
+    except ImportError as error:
+        raise BarometerError(f"training needs torch and the extra `train` ({error}); install them first") from error
+    from barometer.train.encoder.card import write_card as step
+
+    settings = Settings()
+    figures = cross_validate(
+        data=settings.data,
+        sample=_sample(settings),
+        order=FoldsOrder(base=base, work=work or settings.home / "folds", recipe=folds_recipe()),
+        say=lambda line: console.print(line, highlight=False),
+    )
+    write_folds(settings.models / model, figures)
+    step(settings.models / model)
 
 
 def train_cascade() -> None:

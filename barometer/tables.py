@@ -302,8 +302,8 @@ _RUMOUR_POSTS = Table(
         Column(
             "similarity", pl.Float64, "mean alikeness to the other posts of the rumour that night, 1 if alone", "0-1"
         ),
-        Column("reason", pl.String, "founded, joined, merged, split; or ruled, by a person"),
-        Column("moved_from", pl.String, "the rumour it was in before, when merged, split or ruled", nullable=True),
+        Column("reason", pl.String, "founded, joined, merged, split, moved; or ruled, by a person"),
+        Column("moved_from", pl.String, "the rumour it was in before, when it changed", nullable=True),
         _SYNTHETIC,
     ),
     key=("post", "night"),

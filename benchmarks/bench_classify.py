@@ -16,8 +16,11 @@ from pathlib import Path
 import polars as pl
 
 from barometer.city import load_city
-from barometer.classify.claims import join_claims, words_of_claims
+from barometer.classify.alike import look_around
+from barometer.classify.claims import words_of_claims
+from barometer.classify.embed import Closeness
 from barometer.classify.file import classify_file
+from barometer.classify.gather import gather
 from barometer.classify.model import load_model
 from barometer.classify.run import classify_shard, shards
 from barometer.lake import Lake
@@ -28,7 +31,7 @@ from barometer.tables import TABLES
 WRITTEN = PROJECT / "configs" / "cities" / "sample" / "written_posts.jsonl"
 MODELS = PROJECT / "models"
 NIGHT = date(2026, 5, 9)
-POSTS, KNOWN_CLAIMS, FRESH_CLAIMS = 12_000, 5_000, 300
+POSTS, KNOWN_CLAIMS, FRESH_CLAIMS = 12_000, 4_000, 300
 TARGET_FILE, TARGET_NIGHT = 2_000.0, 1_500.0
 
 
@@ -76,14 +79,15 @@ def bench_claims() -> None:
             "post": [f"p{n}" for n in range(len(texts))],
             "created_at": [start + timedelta(minutes=n) for n in range(len(texts))],
             "text": texts,
+            "area": pl.Series([None] * len(texts), dtype=pl.String),
         }
     )
     known = claims[:KNOWN_CLAIMS].with_columns(rumour=pl.format("r{}", pl.int_range(pl.len()) % 1_200))
-    words = words_of_claims(texts)
     began = time.perf_counter()
-    join_claims(known, claims[KNOWN_CLAIMS:], words=words)
+    around = look_around(claims, Closeness([], []))
+    gather(known, claims[KNOWN_CLAIMS:], around=around, words=words_of_claims(texts))
     seconds = time.perf_counter() - began
-    print(f"rumours: {FRESH_CLAIMS} claims beside {KNOWN_CLAIMS:,} in the window {seconds:.2f} s")
+    print(f"rumours, by words: {FRESH_CLAIMS} claims beside {KNOWN_CLAIMS:,} in the window {seconds:.2f} s")
 
 
 def _say(what: str, posts: int, seconds: float, target: float) -> None:

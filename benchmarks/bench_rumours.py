@@ -21,10 +21,10 @@ from sklearn.linear_model import LogisticRegression
 
 from barometer.city import load_city
 from barometer.classify.alike import look_around
-from barometer.classify.claims import join_claims, words_of_claims
+from barometer.classify.claims import words_of_claims
 from barometer.classify.embed import Closeness
-from barometer.classify.gather import Alike, gather
-from barometer.classify.rumours import WINDOW_DAYS, closeness_of
+from barometer.classify.gather import COPY_COSINE, Alike, gather
+from barometer.classify.rumours import COMPARED_DAYS, closeness_of
 from barometer.classify.sentences import SentenceEncoder, load_sentence_encoder
 from barometer.classify.walks import Pairs, Walks, likelihood
 from barometer.prepare.places import place_posts
@@ -33,10 +33,8 @@ from barometer.simulate.origin import written_posts
 
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COLUMNS = ("post", "created_at", "text", "area")
-THRESHOLDS = ((0.075, 0.065), (0.09, 0.075), (0.105, 0.09), (0.12, 0.1))
-THRESHOLDS_OF_WALKS = (0.12, 0.18, 0.25, 0.3, 0.36)
-# A rumour falls apart only when its halves are clearly less alike than what would have made them one.
-SPLIT_BESIDE_MERGE = 0.85
+THRESHOLDS = (0.08, 0.09, 0.1, 0.11, 0.12)
+THRESHOLDS_OF_WALKS = (0.12, 0.15, 0.18, 0.21, 0.25)
 # Pairs of one story weigh a tenth of all others together, and a story of many pairs less than their number.
 WEIGHT_OF_STORIES = 0.1
 SPLITS, SEED = 4, 5
@@ -66,11 +64,7 @@ class Known:
     pairs: Pairs
     weights: Weights
     merge: float
-
-    @property
-    def split(self) -> float:
-        """Below which the halves of a rumour are two."""
-        return self.merge * SPLIT_BESIDE_MERGE
+    stay: float = Walks.stay
 
     def alike(self, claims: pl.DataFrame) -> np.ndarray:
         """(n, n) of `claims`."""
@@ -78,6 +72,18 @@ class Known:
         factors, intercept = self.weights
         found = likelihood(self.pairs, weights=factors.tolist(), intercept=intercept)
         return np.asarray(found[np.ix_(rows, rows)])
+
+
+@dataclass(frozen=True)
+class CopiesOnly:
+    """Claims that are told in nearly the same words are one, and no others (`gather.Alike`)."""
+
+    merge: float = COPY_COSINE
+    stay: float = 0.0
+
+    def alike(self, claims: pl.DataFrame) -> np.ndarray:
+        """(n, n) of `claims`."""
+        return np.zeros((claims.height, claims.height))
 
 
 def _table(pairs: Pairs) -> np.ndarray:
@@ -118,7 +124,7 @@ def nights(posts: pl.DataFrame) -> Iterator[pl.DataFrame]:
     days = (posts["created_at"].max() - FIRST_DAY).days + 1  # type: ignore[operator, union-attr]
     for day in range(days):
         end = FIRST_DAY + timedelta(days=day, hours=12)
-        yield posts.filter((pl.col("created_at") < end) & (pl.col("created_at") >= end - timedelta(days=WINDOW_DAYS)))
+        yield posts.filter((pl.col("created_at") < end) & (pl.col("created_at") >= end - timedelta(days=COMPARED_DAYS)))
 
 
 def night_by_night(posts: pl.DataFrame, read: Callable[[int, pl.DataFrame], Alike]) -> dict[str, str]:
@@ -142,22 +148,20 @@ def bench_sample() -> None:
     claims = posts.filter(pl.col("label") != "none")
     truth = [story or post for story, post in claims.select("story", "post").iter_rows()]
     in_story = claims["story"].is_not_null().to_numpy()
-    by_words = join_claims(
-        claims.select(*COLUMNS, rumour="post").clear(), claims, words=words_of_claims(posts["text"].to_list())
-    )
-    tell("near copies only", bcubed(by_words["rumour"].to_list(), truth, in_story))
+    copies = _grouped(posts, claims["post"].to_list(), lambda _, window: CopiesOnly())
+    tell_both("near copies only", copies, truth, in_story)
     found = []
-    for merge, split in THRESHOLDS:
-        read = partial(_by_words, closeness=closeness, merge=merge, split=split)
+    for merge in THRESHOLDS:
+        read = partial(_by_words, closeness=closeness, merge=merge)
         found.append(_grouped(posts, claims["post"].to_list(), read))
-        tell_both(f"words: merge {merge:.3f}, split {split:.3f}", found[-1], truth, in_story)
+        tell_both(f"words: merge {merge:.3f}", found[-1], truth, in_story)
     halves = list(_halves(truth, in_story))
     tell_held_out([_held_out(found, truth, in_story, chosen) for chosen in halves])
     bench_walks(posts, closeness, claims["post"].to_list(), truth, in_story)
 
 
-def _by_words(_: int, window: pl.DataFrame, *, closeness: Closeness, merge: float, split: float) -> Alike:
-    return replace(look_around(window, closeness), merge=merge, split=split)
+def _by_words(_: int, window: pl.DataFrame, *, closeness: Closeness, merge: float) -> Alike:
+    return replace(look_around(window, closeness), merge=merge)
 
 
 def bench_walks(

@@ -47,10 +47,10 @@ class Surroundings:
     days: Array
     areas: NDArray[np.intp]
 
-    # Mean alikeness of pairs from which two groups are one rumour, and below which the halves of a rumour are two.
+    # As in `gather.Alike`: what makes groups one rumour, and what posts that were one before have over others.
     # Chosen on the sample city: how they do on stories they were not chosen on stands in docs/rumours.md.
-    merge: float = 0.105
-    split: float = 0.09
+    merge: float = 0.1
+    stay: float = 0.04
 
     def alike(self, claims: pl.DataFrame) -> Array:
         """`alikeness` of every two of `claims`, (n, n), 0-1."""

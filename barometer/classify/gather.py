@@ -1,8 +1,8 @@
-"""Rumours of a night: its claims join the rumours that live, or found new ones; rumours merge, and fall apart.
+"""Rumours of a night: all claims of the last weeks are grouped anew, and each group goes on from an earlier one.
 
-First what is told in nearly the same words goes together (`claims.py`), then what is alike in context, time and place
-(`alike.py`; with a sentence encoder `walks.py`). Nothing depends on the order of the rows, and a rumour's id is that of
-its oldest post's founding.
+How alike two claims are is told by their context, time and place (`alike.py`; with a sentence encoder `walks.py`).
+Posts that were together the night before count as more alike, so that a rumour changes only for a reason. Nothing
+depends on the order of the rows; a rumour keeps its id as long as a group goes on from it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from barometer.classify.claims import join_claims, rumour_id
-from barometer.classify.groups import fallen_apart, merged_groups
+from barometer.classify.claims import rumour_id
+from barometer.classify.groups import Numbers, carried_on, grouped
 from barometer.classify.rulings import NO_RULINGS, Rulings
 
-FOUNDED, JOINED, MERGED, SPLIT = "founded", "joined", "merged", "split"
+FOUNDED, JOINED, MERGED, SPLIT, MOVED = "founded", "joined", "merged", "split", "moved"
 MOVES = {
     "post": pl.String(),
     "rumour": pl.String(),
@@ -30,12 +30,11 @@ MOVES = {
 MOST_KNOWN_CLAIMS = 4_000
 COPY_COSINE = 0.5
 _DECIMALS = 6
-# Outweighs the alikeness of any number of pairs that could be compared in a night.
-_NEVER = -1e9
+# Outweigh the alikeness of any number of pairs that could be compared in a night.
+_ALWAYS, _NEVER = 1e6, -1e9
 
 Array = NDArray[np.float64]
-Names = NDArray[np.object_]
-Flags = NDArray[np.bool_]
+Names = list[str | None]
 
 
 class Alike(Protocol):
@@ -46,8 +45,8 @@ class Alike(Protocol):
         """Mean alikeness of pairs from which two groups are one rumour."""
 
     @property
-    def split(self) -> float:
-        """Mean alikeness of pairs below which the halves of a rumour are two."""
+    def stay(self) -> float:
+        """How much more alike two posts count that were in one rumour the night before."""
 
     def alike(self, claims: pl.DataFrame) -> Array:
         """(n, n), 0-1, of `claims` (`post, text, created_at, area`)."""
@@ -64,25 +63,30 @@ def gather(
     """Rows of `MOVES`: every post of `fresh`, and the posts of `known` that change their rumour tonight.
 
     `known` has `post, created_at, text, area, rumour`, `fresh` the same without `rumour`. `similarity` is the mean
-    alikeness to the other posts of the rumour, 1 for a post alone; `reason` is founded, joined, merged or split. What a
-    person merged or took out (`rulings`; `known` must already follow it) stays so.
+    alikeness to the other posts of the rumour, 1 for a post alone. `reason`: a post founded a rumour or joined one; its
+    earlier rumour was merged into another, it split off, or it moved to another that lives. What a person merged or
+    took out (`rulings`; `known` must already follow it) stays so. Without anything fresh nothing moves.
     """
     if fresh.is_empty():
         return pl.DataFrame(schema=MOVES)
-    known, fresh = _liveliest(known).sort("created_at", "post"), fresh.sort("created_at", "post")
-    alike_words = join_claims(known, fresh, words=words)
-    posts = pl.concat([known.select(fresh.columns), fresh])
-    before = np.array([*known["rumour"], *alike_words["rumour"]], dtype=object)
-    is_fresh = np.arange(posts.height) >= known.height
-    pairs = np.maximum(around.alike(posts), _copies(posts["text"], words))
-    names = posts["post"].to_list()
-    merged = _merged(pairs + _forbidden(names, before, rulings), before, is_fresh, around.merge)
-    after = _split(pairs, merged, names, is_fresh & ~np.isin(merged, list(rulings.whole)), around.split)
-    rows = pl.DataFrame({"post": posts["post"], "rumour": after.tolist(), "similarity": _similarity(pairs, after)})
-    reasons = np.where(is_fresh, _entries(after, is_fresh), np.where(after == merged, MERGED, SPLIT))
-    moved_from = [None if new else rumour for new, rumour in zip(is_fresh, before, strict=True)]
-    told = rows.with_columns(reason=pl.Series(reasons.tolist()), moved_from=pl.Series(moved_from, dtype=pl.String))
-    return told.filter(pl.Series(is_fresh | (after != before))).select(list(MOVES)).sort("post")
+    nowhere = fresh.with_columns(rumour=pl.lit(None, dtype=pl.String)).select(known.columns)
+    posts = pl.concat([_liveliest(known), nowhere]).sort("created_at", "post")
+    before: Names = posts["rumour"].to_list()
+    pairs = np.maximum(around.alike(posts.drop("rumour")), _copies(posts["text"], words))
+    weighed = pairs + around.stay * _together(before) + _decided(posts["post"].to_list(), before, rulings)
+    groups = grouped(weighed, threshold=around.merge)
+    decided = (rulings.title.keys(), rulings.status.keys() | rulings.evidence.keys() | rulings.whole)
+    after = _named(groups, carried_on(groups, before, first=decided), posts["post"].to_list(), before)
+    told = pl.DataFrame(
+        {
+            "post": posts["post"],
+            "rumour": after,
+            "similarity": _similarity(pairs, groups),
+            "reason": _reasons(before, after),
+            "moved_from": pl.Series(before, dtype=pl.String),
+        }
+    )
+    return told.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).select(list(MOVES)).sort("post")
 
 
 def _copies(texts: pl.Series, words: TfidfVectorizer) -> Array:
@@ -99,60 +103,77 @@ def _liveliest(known: pl.DataFrame) -> pl.DataFrame:
     return known.join(kept.select("rumour"), on="rumour", how="semi")
 
 
-def _forbidden(posts: list[str], before: Names, rulings: Rulings) -> Array:
-    """What keeps a post out of the rumour that a person took it from: so much below any alikeness; 0 elsewhere."""
-    penalty = np.zeros((len(posts), len(posts)))
+def _together(before: Names) -> NDArray[np.bool_]:
+    """(n, n): which posts were in one rumour before."""
+    numbers = _numbers(before)
+    return np.asarray((numbers[:, None] == numbers[None, :]) & (numbers >= 0))
+
+
+def _numbers(names: Names) -> Numbers:
+    """A number for each name, -1 for none."""
+    place = {name: number for number, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+    return np.array([-1 if name is None else place[name] for name in names], dtype=np.intp)
+
+
+def _decided(posts: list[str], before: Names, rulings: Rulings) -> Array:
+    """What a person's decisions add to the alikeness of each pair, (n, n).
+
+    Whoever put two rumours into different words knew them apart: no post of the one is ever put with one of the other.
+    """
+    titles = _numbers([None if rumour is None else rulings.title.get(rumour) for rumour in before])
+    apart = (titles[:, None] != titles[None, :]) & (titles[:, None] >= 0) & (titles[None, :] >= 0)
+    added = np.where(apart, _NEVER, 0.0)
+    rumours = np.array(before, dtype=object)
+    for rumour in rulings.whole:
+        members = np.flatnonzero(rumours == rumour)
+        added[np.ix_(members, members)] = _ALWAYS
     place = {post: row for row, post in enumerate(posts)}
     for post, rumour in rulings.taken_out:
         if post in place:
-            members = np.flatnonzero(before == rumour)
-            penalty[place[post], members] = penalty[members, place[post]] = _NEVER
-    return penalty
+            members = np.flatnonzero(rumours == rumour)
+            added[place[post], members] = added[members, place[post]] = _NEVER
+    return added
 
 
-def _merged(pairs: Array, before: Names, is_fresh: Flags, least: float) -> Names:
-    """Rumour of every post once groups that are alike are one, under the id of the one whose posts began first."""
-    ids = list(dict.fromkeys(before))
-    place = {rumour: number for number, rumour in enumerate(ids)}
-    numbers = np.array([place[rumour] for rumour in before], dtype=np.intp)
-    groups = merged_groups(pairs, numbers, fresh=is_fresh, threshold=least)
-    return np.array(ids, dtype=object)[groups]
-
-
-def _split(pairs: Array, merged: Names, posts: list[str], is_fresh: Flags, least: float) -> Names:
-    """Rumour of every post once those that a fresh post joined and that do not hold together are two."""
-    after = merged.copy()
-    for rumour in dict.fromkeys(merged[is_fresh]):
-        rows = np.flatnonzero(merged == rumour)
-        apart = fallen_apart(pairs[np.ix_(rows, rows)], threshold=least)
-        if apart is not None:
-            after[rows[apart]] = _free_id(posts[rows[apart][0]], set(after))
-    return after
+def _named(groups: Numbers, carried: dict[int, str], posts: list[str], before: Names) -> list[str]:
+    """Rumour of each post: that which its group goes on from, or one that the group's first post founds."""
+    taken = {rumour for rumour in before if rumour is not None}
+    names = dict(carried)
+    for post, group in zip(posts, groups.tolist(), strict=True):
+        if group not in names:
+            names[group] = _free_id(post, taken)
+            taken.add(names[group])
+    return [names[group] for group in groups.tolist()]
 
 
 def _free_id(post: str, taken: set[str]) -> str:
-    """Id of the rumour that `post` begins; another where its own is still borne by a rumour that it once began."""
+    """Id of the rumour that `post` begins; another where its own was already given."""
     found = rumour_id(post)
     while found in taken:
         found = rumour_id(found)
     return found
 
 
-def _entries(after: Names, is_fresh: Flags) -> list[str]:
-    """Whether each post would have founded its rumour, being the first of it and new, or joined it."""
-    begun: set[str] = set(after[~is_fresh])
-    entries = []
-    for rumour in after:
-        entries.append(JOINED if rumour in begun else FOUNDED)
-        begun.add(rumour)
-    return entries
+def _reasons(before: Names, after: list[str]) -> list[str]:
+    """Why each post is where it is; of a post that stays, a reason that nobody reads."""
+    begun = {rumour for rumour in before if rumour is not None}
+    living, earlier = set(after), frozenset(begun)
+    reasons = []
+    for was, now in zip(before, after, strict=True):
+        if was is None:
+            reasons.append(JOINED if now in begun else FOUNDED)
+        elif was not in living:
+            reasons.append(MERGED)
+        else:
+            reasons.append(MOVED if now in earlier else SPLIT)
+        begun.add(now)
+    return reasons
 
 
-def _similarity(pairs: Array, after: Names) -> Array:
-    """Mean alikeness of every post to the others of its rumour; 1 for one alone."""
-    _, groups, sizes = np.unique(after.astype(str), return_inverse=True, return_counts=True)
-    rows = np.arange(len(after))
+def _similarity(pairs: Array, groups: Numbers) -> Array:
+    """Mean alikeness of every post to the others of its group; 1 for one alone."""
+    rows = np.arange(len(groups))
     member = sparse.csr_matrix((np.ones(len(rows)), (rows, groups)))
-    others = sizes[groups] - 1
+    others = np.bincount(groups)[groups] - 1
     within = np.asarray(pairs @ member)[rows, groups] - np.diag(pairs)
     return np.asarray(np.where(others == 0, 1.0, within / np.maximum(others, 1)).clip(0.0, 1.0).round(_DECIMALS))

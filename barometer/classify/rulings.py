@@ -12,8 +12,8 @@ a row: `rumour, decision, value, since, note`. From the night `since` on, `decis
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -54,15 +54,35 @@ class Rulings:
     taken_out: frozenset[tuple[str, str]]
 
     def into(self, rumour: str) -> str:
-        """The rumour that `rumour` is part of by now."""
-        while rumour in self.merged:
-            rumour = self.merged[rumour]
-        return rumour
+        """The rumour that `rumour` is part of by now, as a person decided."""
+        return following(rumour, self.merged)
 
     @property
     def whole(self) -> frozenset[str]:
         """Rumours that must not fall apart, since a person made them one."""
         return frozenset(self.into(rumour) for rumour in self.merged.values())
+
+    def inherited(self, heirs: Mapping[str, str]) -> Rulings:
+        """These, with what was decided about rumours that became part of others (`heirs`: the one -> the other).
+
+        Evidence is added; a title or status holds for an heir that has none of its own.
+        """
+        evidence = {rumour: list(claims) for rumour, claims in self.evidence.items()}
+        for rumour, heir in heirs.items():
+            theirs = evidence.setdefault(heir, []) if rumour in self.evidence else []
+            theirs.extend(claim for claim in self.evidence.get(rumour, []) if claim not in theirs)
+        title = {heirs[rumour]: title for rumour, title in self.title.items() if rumour in heirs}
+        status = {heirs[rumour]: status for rumour, status in self.status.items() if rumour in heirs}
+        return replace(self, title={**title, **self.title}, status={**status, **self.status}, evidence=evidence)
+
+
+def following(rumour: str, into: Mapping[str, str], *, until: Collection[str] = ()) -> str:
+    """Where `rumour` ends up, one step of `into` after the other, at the latest at a rumour of `until`."""
+    seen = {rumour}
+    while rumour in into and rumour not in until and into[rumour] not in seen:
+        rumour = into[rumour]
+        seen.add(rumour)
+    return rumour
 
 
 NO_RULINGS = Rulings({}, {}, {}, {}, frozenset())

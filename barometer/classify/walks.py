@@ -58,9 +58,9 @@ class Walks:
     closeness: Closeness
     embedder: Embedder
 
-    # Mean likelihood of pairs from which two groups are one rumour, and below which the halves of a rumour are two.
-    merge: float = 0.25
-    split: float = 0.21
+    # As in `gather.Alike`. Between .16 and .18 it makes no difference (docs/rumours.md).
+    merge: float = 0.17
+    stay: float = 0.06
 
     def alike(self, claims: pl.DataFrame) -> Array:
         """How likely each two of `claims` (`post, text, created_at, area`) tell one story, (n, n), 0-1."""

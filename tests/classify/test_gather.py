@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,24 +84,82 @@ def test_similarity_is_one_alone_and_the_mean_alikeness_otherwise() -> None:
 def test_a_post_between_two_rumours_merges_the_newer_into_the_older() -> None:
     # given two rumours that share no word, and a post that has the words of both
     before = known("LB", claims(("a", LIBRARY), ("b", BRANCH)))
-    moves = gathered(before, claims(("c", BRIDGE), ("d", BRIDGE), day=1), merge=0.3, split=0.0)
+    moves = gathered(before, claims(("c", BRIDGE), ("d", BRIDGE), day=1), merge=0.3)
     # then what was the newer rumour is part of the older, and the move is on record
     assert rumour_of(moves) == {"b": "L", "c": "L", "d": "L"}
     assert moves.filter(post="b").select("reason", "moved_from").rows() == [("merged", "B")]
 
 
-def test_two_rumours_of_which_nothing_new_is_heard_stay_as_they_are() -> None:
-    before = known("LM", claims(("a", LIBRARY), ("b", LIBRARY)))
-    assert rumour_of(gathered(before, claims(("c", WATER), day=1))) == {"c": rumour_id("c")}
+def test_a_rumour_of_which_nothing_is_heard_stays_as_it_is() -> None:
+    before = known("LM", claims(("a", LIBRARY), ("b", WATER)))
+    moves = gathered(before, claims(("c", WATER), day=1))
+    assert rumour_of(moves) == {"c": "M"}
 
 
-def test_a_rumour_of_two_claims_falls_apart_when_somebody_repeats_one() -> None:
-    before = known("LLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER)))
-    moves = gathered(before, claims(("e", WATER), day=1))
-    # then the part without the first post leaves, under the id of its own first post
-    assert {rumour_of(moves)[post] for post in ("b", "d", "e")} == {rumour_id("b")}
-    assert {reason_of(moves)[post] for post in ("b", "d")} == {"split"}
+def test_a_rumour_of_two_claims_falls_apart() -> None:
+    before = known("LLLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER), ("e", LIBRARY)))
+    moves = gathered(before, claims(("f", WATER), day=1))
+    # then the smaller part leaves, under the id of its own first post, and a new post that joins it has joined
+    assert rumour_of(moves) == dict.fromkeys(("b", "d", "f"), rumour_id("b"))
+    assert reason_of(moves) == {"b": "split", "d": "split", "f": "joined"}
     assert set(moves.filter(pl.col("reason") == "split")["moved_from"]) == {"L"}
+
+
+def test_a_post_moves_to_the_rumour_that_it_belongs_to() -> None:
+    # given a post about the water among those about the library
+    before = known("LLLWW", claims(("a", LIBRARY), ("b", LIBRARY), ("x", WATER), ("c", WATER), ("d", WATER)))
+    moves = gathered(before, claims(("e", WATER), day=1))
+    assert moves.filter(post="x").select("rumour", "reason", "moved_from").rows() == [("W", "moved", "L")]
+
+
+@dataclass(frozen=True)
+class AllAlike:
+    """Every two claims are as alike."""
+
+    merge: float
+    stay: float
+
+    def alike(self, claims: pl.DataFrame) -> np.ndarray:
+        return np.full((claims.height, claims.height), 0.5)
+
+
+def test_what_was_together_stays_together_on_evidence_that_would_not_bring_it_together() -> None:
+    before, fresh = claims(("a", LIBRARY), ("b", WATER)), claims(("c", "bins weekly"), day=1)
+    words = words_of_claims([LIBRARY])
+
+    def rumours(letters: str, stay: float) -> dict[str, str]:
+        return rumour_of(gather(known(letters, before), fresh, around=AllAlike(0.6, stay), words=words))
+
+    # given two posts alike by somewhat less than what makes posts one: apart they stay apart, together together
+    assert rumours("LB", 0.2) == {"c": rumour_id("c")}
+    assert rumours("LL", 0.2) == {"c": rumour_id("c")}
+    # and without any such habit they fall apart
+    assert rumours("LL", 0.0) == {"b": rumour_id("b"), "c": rumour_id("c")}
+
+
+def test_the_id_that_a_person_gave_words_to_outlives_a_larger_one() -> None:
+    before = known("LLLB", claims(("a", LIBRARY), ("b", LIBRARY), ("c", LIBRARY), ("d", LIBRARY)))
+    fresh = claims(("e", LIBRARY), day=1)
+    assert set(rumour_of(gathered(before, fresh)).values()) == {"L"}
+    ruled = Rulings({"B": "The library closes"}, {}, {}, {}, frozenset())
+    assert rumour_of(gathered(before, fresh, rulings=ruled)) == dict.fromkeys("abce", "B")
+    linked = Rulings({}, {}, {"B": ["library-2026"]}, {}, frozenset())
+    assert rumour_of(gathered(before, fresh, rulings=linked)) == dict.fromkeys("abce", "B")
+
+
+def test_rumours_that_a_person_put_into_different_words_are_not_made_one() -> None:
+    # given a post between two rumours
+    before, fresh = known("LB", claims(("a", LIBRARY), ("b", BRANCH))), claims(("c", BRIDGE), ("d", BRIDGE), day=1)
+    named = {"L": "The library closes", "B": "The branch is sold"}
+    assert len(set(rumour_of(gathered(before, fresh, merge=0.3)).values())) == 1
+    apart = gathered(before, fresh, merge=0.3, rulings=Rulings(named, {}, {}, {}, frozenset()))
+    # then each stays, and the new posts are with one of them
+    assert "a" not in rumour_of(apart)
+    assert "b" not in rumour_of(apart)
+    assert set(rumour_of(apart).values()) <= {"L", "B"}
+    # and the same words for both are one claim
+    same = Rulings(dict.fromkeys("LB", "The library closes"), {}, {}, {}, frozenset())
+    assert rumour_of(gathered(before, fresh, merge=0.3, rulings=same))["b"] == "L"
 
 
 def test_a_part_that_leaves_never_takes_the_id_of_a_rumour_that_lives() -> None:
@@ -108,11 +167,11 @@ def test_a_part_that_leaves_never_takes_the_id_of_a_rumour_that_lives() -> None:
     own = rumour_id("b")
     before = pl.concat(
         [
-            known("LLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER))),
+            known("LLLLL", claims(("a", LIBRARY), ("b", WATER), ("c", LIBRARY), ("d", WATER), ("e", LIBRARY))),
             claims(("z", "bins weekly rounds")).with_columns(rumour=pl.lit(own)),
         ]
     )
-    moves = gathered(before, claims(("e", WATER), day=1))
+    moves = gathered(before, claims(("f", WATER), day=1))
     assert rumour_of(moves)["b"] == rumour_id(own)
 
 

@@ -1,4 +1,4 @@
-"""Average linkage over pairs: who becomes one, who falls apart, and that the order of posts has no say."""
+"""Average linkage over pairs: who is one group, in whatever order posts come; and which goes on from which."""
 
 from __future__ import annotations
 
@@ -6,68 +6,66 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
-from barometer.classify.groups import fallen_apart, merged_groups
+from barometer.classify.groups import by_first, carried_on, grouped
 
-ALL_FRESH = np.ones(4, dtype=bool)
+NAMES = (None, "A", "B", "C")
 
 
-def pairs(size: int, **likelihoods: float) -> np.ndarray:
-    """A symmetric matrix; `p01=0.5` says how likely posts 0 and 1 carry the same claim, 0 where nothing is said."""
+def pairs(size: int, **alike: float) -> np.ndarray:
+    """A symmetric matrix; `p01=0.5` says how alike posts 0 and 1 are, 0 where nothing is said."""
     matrix = np.eye(size)
-    for name, value in likelihoods.items():
+    for name, value in alike.items():
         one, other = int(name[1]), int(name[2])
         matrix[one, other] = matrix[other, one] = value
     return matrix
 
 
-def partition(groups: np.ndarray) -> set[frozenset[int]]:
-    return {frozenset(np.flatnonzero(groups == group).tolist()) for group in np.unique(groups)}
-
-
-def test_the_likeliest_pair_merges_and_the_lower_number_stays() -> None:
-    merged = merged_groups(pairs(4, p13=0.9, p02=0.2), np.arange(4), fresh=ALL_FRESH, threshold=0.5)
-    assert merged.tolist() == [0, 1, 2, 1]
+def test_alike_posts_are_one_group_numbered_by_its_first_post() -> None:
+    assert grouped(pairs(4, p13=0.9, p02=0.2), threshold=0.5).tolist() == [0, 1, 2, 1]
 
 
 def test_a_group_is_alike_by_the_mean_of_its_pairs() -> None:
-    # given a post likely one of two that are together, and unlikely the other: a mean of 0.4
+    # given a post very like one of two that are together, and unlike the other: a mean of 0.4
     matrix = pairs(3, p01=0.9, p02=0.8, p12=0.0)
-    fresh = np.ones(3, dtype=bool)
-    assert partition(merged_groups(matrix, np.arange(3), fresh=fresh, threshold=0.4)) == {frozenset({0, 1, 2})}
-    assert partition(merged_groups(matrix, np.arange(3), fresh=fresh, threshold=0.41)) == {
-        frozenset({0, 1}),
-        frozenset({2}),
-    }
-
-
-def test_groups_of_which_nothing_is_new_never_merge_with_one_another() -> None:
-    matrix = pairs(3, p01=0.9)
-    assert merged_groups(matrix, np.arange(3), fresh=np.array([False, False, True]), threshold=0.5).tolist() == [
-        0,
-        1,
-        2,
-    ]
-
-
-def test_a_fresh_post_between_two_groups_makes_them_one() -> None:
-    # given two old groups that are somewhat alike, and a new post that is like both
-    matrix = pairs(3, p01=0.5, p02=0.9, p12=0.9)
-    merged = merged_groups(matrix, np.arange(3), fresh=np.array([False, False, True]), threshold=0.5)
-    assert merged.tolist() == [0, 0, 0]
+    assert grouped(matrix, threshold=0.39).tolist() == [0, 0, 0]
+    assert grouped(matrix, threshold=0.41).tolist() == [0, 0, 1]
 
 
 def test_what_is_forbidden_stays_apart_whatever_the_rest_says() -> None:
-    matrix = pairs(3, p01=-1e9, p02=1.0, p12=1.0)
-    merged = merged_groups(matrix, np.arange(3), fresh=np.ones(3, dtype=bool), threshold=0.1)
-    assert merged[0] != merged[1]
+    found = grouped(pairs(3, p01=-1e9, p02=1.0, p12=1.0), threshold=0.1)
+    assert found[0] != found[1]
 
 
-def test_no_posts_are_no_groups() -> None:
-    empty = np.empty(0, dtype=np.intp)
-    assert merged_groups(np.empty((0, 0)), empty, fresh=np.empty(0, dtype=bool), threshold=0.5).tolist() == []
+def test_what_must_be_together_is_so_whatever_the_rest_says() -> None:
+    found = grouped(pairs(4, p01=1e6, p02=0.9), threshold=0.5)
+    assert found[0] == found[1]
+    assert found[3] not in {found[0], found[2]}
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_fewer_than_two_posts_are_no_pair(size: int) -> None:
+    assert grouped(np.zeros((size, size)), threshold=0.5).tolist() == [0] * size
+
+
+def test_posts_that_are_nothing_alike_are_as_many_groups() -> None:
+    assert grouped(np.zeros((4, 4)), threshold=0.1).tolist() == [0, 1, 2, 3]
+
+
+def by_hand(matrix: np.ndarray, threshold: float) -> set[frozenset[int]]:
+    """Average linkage as the textbook tells it: the two groups with the likeliest mean pair merge, down to a limit."""
+    found = [frozenset({row}) for row in range(len(matrix))]
+    while len(found) > 1:
+        means = {
+            (one, other): matrix[np.ix_(sorted(one), sorted(other))].mean()
+            for at, one in enumerate(found)
+            for other in found[at + 1 :]
+        }
+        (one, other), best = max(means.items(), key=lambda pair: pair[1])
+        if best < threshold:
+            break
+        found = [*(group for group in found if group not in (one, other)), one | other]
+    return set(found)
 
 
 @st.composite
@@ -75,51 +73,71 @@ def matrices(draw: st.DrawFn) -> np.ndarray:
     size = draw(st.integers(2, 8))
     # Square roots are in no simple proportion to each other: no two averages are the same, so no merge is a toss-up.
     ranks = np.array(draw(st.permutations(range(size * size)))).reshape(size, size)
-    upper = np.sqrt(ranks + 2) / np.sqrt(size * size + 2)
-    matrix = np.triu(upper, 1)
-    return matrix + matrix.T + np.eye(size)
+    upper = np.triu(np.sqrt(ranks + 2) / np.sqrt(size * size + 2), 1)
+    return upper + upper.T + np.eye(size)
+
+
+def partition(groups: np.ndarray) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(groups == group).tolist()) for group in np.unique(groups)}
 
 
 @given(matrices(), st.floats(0.05, 0.95))
-def test_single_posts_merge_as_average_linkage_does(matrix: np.ndarray, threshold: float) -> None:
-    # given posts that are all new: scipy's own average linkage is the reference
-    size = len(matrix)
-    tree = linkage(squareform(1 - matrix, checks=False), "average")
-    assume(np.abs(tree[:, 2] - (1 - threshold)).min() > 1e-9)
-    expected = fcluster(tree, 1 - threshold, "distance")
-    found = merged_groups(matrix, np.arange(size), fresh=np.ones(size, dtype=bool), threshold=threshold)
-    assert partition(found) == partition(expected)
+def test_groups_are_those_of_average_linkage(matrix: np.ndarray, threshold: float) -> None:
+    off = matrix[~np.eye(len(matrix), dtype=bool)]
+    assume(np.abs(off - threshold).min() > 1e-6)
+    assert partition(grouped(matrix, threshold=threshold)) == by_hand(matrix, threshold)
 
 
 @given(matrices(), st.randoms(use_true_random=False))
 def test_the_order_of_posts_has_no_say(matrix: np.ndarray, random: object) -> None:
-    size = len(matrix)
-    order = np.array(sorted(range(size), key=lambda _: random.random()))  # type: ignore[attr-defined]
-    fresh = np.arange(size) % 2 == 0
-    straight = merged_groups(matrix, np.arange(size), fresh=fresh, threshold=0.4)
-    shuffled = merged_groups(matrix[np.ix_(order, order)], order, fresh=fresh[order], threshold=0.4)
-    assert shuffled.tolist() == straight[order].tolist()
+    order = np.array(sorted(range(len(matrix)), key=lambda _: random.random()))  # type: ignore[attr-defined]
+    straight = grouped(matrix, threshold=0.4)
+    shuffled = grouped(matrix[np.ix_(order, order)], threshold=0.4)
+    assert by_first(straight[order]).tolist() == shuffled.tolist()
 
 
 @given(matrices())
 def test_a_higher_threshold_only_divides_further(matrix: np.ndarray) -> None:
-    fresh = np.ones(len(matrix), dtype=bool)
-    coarse = partition(merged_groups(matrix, np.arange(len(matrix)), fresh=fresh, threshold=0.3))
-    fine = partition(merged_groups(matrix, np.arange(len(matrix)), fresh=fresh, threshold=0.6))
+    coarse, fine = (partition(grouped(matrix, threshold=threshold)) for threshold in (0.3, 0.6))
     assert all(any(small <= large for large in coarse) for small in fine)
 
 
-def test_a_group_of_two_halves_falls_apart_and_the_first_post_stays() -> None:
-    matrix = pairs(4, p01=0.9, p23=0.9, p02=0.01)
-    apart = fallen_apart(matrix, threshold=0.1)
-    assert apart is not None
-    assert apart.tolist() == [False, False, True, True]
+@given(st.lists(st.integers(-3, 3)))
+def test_numbers_by_first_appearance_keep_the_groups(numbers: list[int]) -> None:
+    found = by_first(np.array(numbers, dtype=np.intp)).tolist()
+    assert len(set(zip(numbers, found, strict=True))) == len(set(numbers)) == len(set(found))
+    assert list(dict.fromkeys(found)) == list(range(len(set(numbers))))
 
 
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_a_group_that_is_alike_holds_together(size: int) -> None:
-    assert fallen_apart(np.full((size, size), 0.5), threshold=0.1) is None
+def test_a_group_goes_on_from_the_one_it_shares_most_posts_with() -> None:
+    assert carried_on(np.array([0, 0, 0, 1]), ["A", "B", "B", "A"]) == {0: "B", 1: "A"}
 
 
-def test_one_post_alone_cannot_fall_apart() -> None:
-    assert fallen_apart(np.zeros((1, 1)), threshold=1.0) is None
+def test_of_two_that_share_as_many_the_older_name_stays() -> None:
+    assert carried_on(np.array([0, 0]), ["A", "B"]) == {0: "A"}
+
+
+def test_one_group_alone_goes_on_from_a_group_that_fell_apart() -> None:
+    assert carried_on(np.array([0, 1, 1, 0, 1]), ["A", "A", "A", "A", "A"]) == {1: "A"}
+
+
+def test_new_posts_alone_go_on_from_nothing() -> None:
+    assert carried_on(np.array([0, 0, 1]), [None, None, None]) == {}
+
+
+def test_a_name_that_matters_more_is_kept_by_the_fewer() -> None:
+    # given a small group that a person named, and two larger ones, all one now
+    groups, before = np.array([0] * 6), ["A", "A", "A", "B", "C", "C"]
+    assert carried_on(groups, before) == {0: "A"}
+    assert carried_on(groups, before, first=({"B"}, {"C"})) == {0: "B"}
+    assert carried_on(groups, before, first=((), {"C"})) == {0: "C"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(NAMES)), max_size=12))
+def test_each_name_and_each_group_goes_on_once_and_no_pair_is_left_over(posts: list[tuple[int, str | None]]) -> None:
+    groups, before = np.array([group for group, _ in posts], dtype=np.intp), [name for _, name in posts]
+    found = carried_on(groups, before)
+    assert len(set(found.values())) == len(found)
+    assert all((group, name) in posts for group, name in found.items())
+    left = {(group, name) for group, name in posts if name is not None and group not in found}
+    assert all(name in found.values() for _, name in left)

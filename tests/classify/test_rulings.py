@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from barometer.classify.claims import rumour_id
-from barometer.classify.rulings import NO_RULINGS, RULINGS_FILE, read_rulings
+from barometer.classify.rulings import NO_RULINGS, RULINGS_FILE, Rulings, following, read_rulings
 from barometer.classify.rumours import group_rumours
 from barometer.errors import BadConfiguration
 from barometer.night import Night
@@ -87,6 +87,36 @@ def test_merges_lead_on(tmp_path: Path) -> None:
     assert found.whole == {"aa"}
 
 
+def test_an_heir_has_what_was_decided_about_those_it_took_in_unless_it_has_its_own() -> None:
+    ruled = Rulings(
+        title={"aa": "One", "bb": "Two"},
+        status={"bb": "answered"},
+        evidence={"aa": ["x"], "bb": ["x", "y"], "cc": ["z"]},
+        merged={},
+        taken_out=frozenset(),
+    )
+    found = ruled.inherited({"bb": "aa", "cc": "dd"})
+    assert found.title["aa"] == "One"
+    assert found.status["aa"] == "answered"
+    assert (found.evidence["aa"], found.evidence["dd"]) == (["x", "y"], ["z"])
+    assert ruled.evidence == {"aa": ["x"], "bb": ["x", "y"], "cc": ["z"]}
+    assert ruled.inherited({}) == ruled
+
+
+@pytest.mark.parametrize(
+    ("into", "until", "expected"),
+    [
+        ({}, (), "a"),
+        ({"a": "b", "b": "c"}, (), "c"),
+        ({"a": "b", "b": "c"}, ("b",), "b"),
+        ({"a": "b", "b": "a"}, (), "b"),
+    ],
+    ids=["nowhere", "to the end", "to one that lives", "not in circles"],
+)
+def test_where_a_rumour_ends_up(into: dict[str, str], until: tuple[str, ...], expected: str) -> None:
+    assert following("a", into, until=until) == expected
+
+
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     message = refusal(
         tmp_path,
@@ -157,10 +187,8 @@ def state(night: Night, rumour: str) -> dict[str, object]:
     return found
 
 
-def test_a_person_sets_the_status_and_links_evidence(night: Night) -> None:
-    put_claims(night, a_claim("a"))
-    group_rumours(night)
-    assert (state(night, rumour_id("a"))["status"], state(night, rumour_id("a"))["status_by"]) == ("seen", "posts")
+def put_evidence(night: Night) -> None:
+    """A library of one claim, `library-2026`."""
     library = night.city.folder / "evidence"
     library.mkdir(parents=True)
     (library / "claims.csv").write_text(
@@ -168,6 +196,13 @@ def test_a_person_sets_the_status_and_links_evidence(night: Night) -> None:
         "library-2026,It will close,,false,A council,https://example.org/a,2026-05-01\n",
         "utf-8",
     )
+
+
+def test_a_person_sets_the_status_and_links_evidence(night: Night) -> None:
+    put_claims(night, a_claim("a"))
+    group_rumours(night)
+    assert (state(night, rumour_id("a"))["status"], state(night, rumour_id("a"))["status_by"]) == ("seen", "posts")
+    put_evidence(night)
     written(
         night.city.folder,
         f"{rumour_id('a')},status,answered,{night.night},",
@@ -237,3 +272,34 @@ def test_a_broken_file_stops_the_step_before_anything_is_written(night: Night) -
     with pytest.raises(BadConfiguration, match=RULINGS_FILE):
         group_rumours(night)
     assert table(night, "rumour_posts").is_empty()
+
+
+def test_what_a_person_decided_holds_for_the_rumour_that_it_became_part_of(night: Night) -> None:
+    # given two rumours, one put into words, the other answered by evidence
+    put_claims(night, a_claim("a"), a_claim("b"), a_claim("w", WATER))
+    group_rumours(night)
+    library, water = members(night)["a"], members(night)["w"]
+    put_evidence(night)
+    written(
+        night.city.folder,
+        f"{library},title,The library closes,{night.night},",
+        f"{water},status,answered,{night.night},",
+        f"{water},evidence,library-2026,{night.night},",
+    )
+    # when posts that tell both make them one
+    later = nights_later(night, 1)
+    put_claims(later, *(a_claim(f"both{number}", f"{LIBRARY} {WATER}") for number in range(4)))
+    group_rumours(later)
+    # then the one goes on under the id that has words, with all that was decided
+    assert set(members(later).values()) == {library}
+    found = state(later, library)
+    assert (found["title"], found["posts"]) == ("The library closes", 7)
+    assert (found["status"], found["status_by"], found["evidence"]) == ("answered", "person", ["library-2026"])
+    # and on the nights after, and however often they are run
+    last = nights_later(night, 2)
+    put_claims(last, a_claim("more"))
+    group_rumours(last)
+    assert state(last, library)["evidence"] == ["library-2026"]
+    versions = last.lake.versions()
+    group_rumours(last)
+    assert last.lake.versions() == versions

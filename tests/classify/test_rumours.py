@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from barometer.classify.claims import rumour_id
-from barometer.classify.rumours import FADED_AFTER_DAYS, WINDOW_DAYS, group_rumours
+from barometer.classify.rumours import COMPARED_DAYS, FADED_AFTER_DAYS, LISTED_DAYS, group_rumours
 from barometer.classify.sentences import NETWORK
 from barometer.errors import BadInput
 from barometer.ledger import Counts
@@ -283,10 +283,24 @@ def test_one_loud_corrector_is_one(night: Night) -> None:
     assert the_rumour(night)["status"] == "assessed"
 
 
-def test_a_faded_rumour_leaves_after_the_window_and_comes_back_as_a_new_one(night: Night) -> None:
-    # given a claim that was last heard before the window
-    put_claims(nights_later(night, -WINDOW_DAYS), a_claim("old"))
-    group_rumours(nights_later(night, -WINDOW_DAYS))
+def test_a_faded_rumour_is_listed_no_more_and_comes_back_as_itself(night: Night) -> None:
+    # given a claim that was last heard six weeks ago
+    before = nights_later(night, -LISTED_DAYS)
+    put_claims(before, a_claim("old"))
+    group_rumours(before)
+    group_rumours(night)
+    assert rumours(night) == []
+    # when somebody tells it again
+    put_claims(night, a_claim("new", AGAIN))
+    group_rumours(night)
+    assert members(night) == {"old": rumour_id("old"), "new": rumour_id("old")}
+    assert the_rumour(night)["posts"] == 2
+
+
+def test_a_rumour_of_long_ago_comes_back_as_a_new_one(night: Night) -> None:
+    # given a claim that was last heard before the posts that are compared
+    put_claims(nights_later(night, -COMPARED_DAYS), a_claim("old"))
+    group_rumours(nights_later(night, -COMPARED_DAYS))
     put_claims(night, a_claim("new", AGAIN))
     group_rumours(night)
     # then the new post begins its own
@@ -295,14 +309,14 @@ def test_a_faded_rumour_leaves_after_the_window_and_comes_back_as_a_new_one(nigh
 
 
 def test_a_rumour_that_is_kept_alive_counts_its_whole_life(night: Night) -> None:
-    # given a claim repeated every three weeks
-    for weeks in (9, 6, 3, 0):
+    # given a claim repeated every five weeks
+    for weeks in (15, 10, 5, 0):
         at = nights_later(night, -7 * weeks)
         put_claims(at, a_claim(f"w{weeks}"))
         group_rumours(at)
     # then the posts before the window still count
     found = the_rumour(night)
-    assert (found["rumour"], found["posts"], found["voices"]) == (rumour_id("w9"), 4, 4)
+    assert (found["rumour"], found["posts"], found["voices"]) == (rumour_id("w15"), 4, 4)
 
 
 def test_a_removed_post_leaves_its_rumour_which_keeps_its_id(night: Night) -> None:
@@ -399,11 +413,11 @@ def test_neighbourhoods_are_named_and_sorted(night: Night) -> None:
 
 def test_posts_too_old_to_be_compared_follow_their_rumour_when_it_is_merged(night: Night) -> None:
     # given a rumour with a post from before the window that is kept alive, and another rumour
-    for weeks, post in ((9, "first"), (5, "second")):
+    for weeks, post in ((15, "first"), (10, "second")):
         at = nights_later(night, -7 * weeks)
         put_claims(at, a_claim(post))
         group_rumours(at)
-    put_claims(nights_later(night, -1), a_claim("w", WATER, created_at=noon_of(nights_later(night, -38))))
+    put_claims(nights_later(night, -1), a_claim("w", WATER, created_at=noon_of(nights_later(night, -80))))
     group_rumours(nights_later(night, -1))
     assert len(set(members(night).values())) == 2
     # when somebody tells both at once

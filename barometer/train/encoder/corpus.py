@@ -34,8 +34,8 @@ class Corpus:
     """Labelled posts (`data.SCHEMA`), their prepared texts, and who stands where; auxiliary and unlabelled posts.
 
     `annotated`: posts labelled for training alone, never scored on. `parts.held_out` is the dev split that the card and
-    the gates are judged on: the linear model's, the same for every seed. The first fold of the rest is for early
-    stopping, choices and calibration: `validation`.
+    the gates are judged on: the linear model's, the same for every seed. One fold of the rest, the first unless it says
+    otherwise, is kept back for early stopping, choices and calibration: `validation`.
     """
 
     posts: pl.DataFrame
@@ -45,16 +45,17 @@ class Corpus:
     annotated: Examples
     auxiliary: Examples
     taught: Examples
+    fold: int = 0
 
     @property
     def validation(self) -> Rows:
         """Posts of early stopping, choices and calibration."""
-        return self.parts.folds[0][1]
+        return self.parts.folds[self.fold][1]
 
     @property
     def learn(self) -> Rows:
         """Posts that a run may learn from when the validation posts are kept back."""
-        return self.parts.folds[0][0]
+        return self.parts.folds[self.fold][0]
 
     @property
     def main(self) -> Examples:
@@ -67,16 +68,22 @@ class Corpus:
 
 
 def read_corpus(
-    data: Path, sample: Path | None, *, cache: Path, annotated: Path = ANNOTATED_FILE, seed: int = SPLIT_SEED
+    data: Path,
+    sample: Path | None,
+    *,
+    cache: Path,
+    annotated: Path = ANNOTATED_FILE,
+    seed: int = SPLIT_SEED,
+    fold: int = 0,
 ) -> Corpus:
     """Read, split and prepare everything; `cache` keeps prepared texts, since finding names takes minutes.
 
     `data` holds the folder `posts`; `sample` is the sample city's written posts; `annotated` the labels made for
-    training. Raises `BadInput` naming the file.
+    training; `fold` says which posts are kept back beside the dev split. Raises `BadInput` naming the file.
     """
     posts = with_events(training_posts(data, sample), data)
     parts = split(posts, seed=seed)
-    judged = np.concatenate([parts.held_out, parts.folds[0][1]])
+    judged = np.concatenate([parts.held_out, parts.folds[fold][1]])
     extra = auxiliary_posts(data / "posts", seed=seed)
     more = pl.DataFrame({"text": sentiment_texts(data / "posts")})
     again = annotated_posts((*public_texts(data / "posts"), *more["text"]), annotated)
@@ -92,6 +99,7 @@ def read_corpus(
         annotated=labelled([normalise(text) for text in again["text"]], again),
         auxiliary=auxiliary([normalise(text) for text in extra["text"]], extra),
         taught=unlabelled([normalise(text) for text in pool["text"]]),
+        fold=fold,
     )
 
 
