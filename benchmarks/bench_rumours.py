@@ -34,7 +34,7 @@ from barometer.simulate.origin import written_posts
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COLUMNS = ("post", "created_at", "text", "area")
 THRESHOLDS = (0.08, 0.09, 0.1, 0.11, 0.12)
-THRESHOLDS_OF_WALKS = (0.12, 0.15, 0.18, 0.21, 0.25)
+THRESHOLDS_OF_WALKS = (0.15, 0.17, 0.18, 0.19, 0.21, 0.25)
 # Pairs of one story weigh a tenth of all others together, and a story of many pairs less than their number.
 WEIGHT_OF_STORIES = 0.1
 SPLITS, SEED = 4, 5
@@ -127,8 +127,13 @@ def nights(posts: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield posts.filter((pl.col("created_at") < end) & (pl.col("created_at") >= end - timedelta(days=COMPARED_DAYS)))
 
 
-def night_by_night(posts: pl.DataFrame, read: Callable[[int, pl.DataFrame], Alike]) -> dict[str, str]:
-    """Rumour of every claim after the last night, each night knowing only what came before it."""
+def night_by_night(
+    posts: pl.DataFrame, read: Callable[[int, pl.DataFrame], Alike], changes: list[float] | None = None
+) -> dict[str, str]:
+    """Rumour of every claim after the last night, each night knowing only what came before it.
+
+    `changes` is told, for every night, the share of posts that change their rumour on it.
+    """
     rumour_of: dict[str, str] = {}
     for night, window in enumerate(nights(posts)):
         claims = window.filter(pl.col("label") != "none").select(COLUMNS)
@@ -138,6 +143,8 @@ def night_by_night(posts: pl.DataFrame, read: Callable[[int, pl.DataFrame], Alik
         if fresh.is_empty():
             continue
         moves = gather(known, fresh, around=read(night, window), words=words_of_claims(window["text"].to_list()))
+        if changes is not None and known.height:
+            changes.append(moves["moved_from"].count() / known.height)
         rumour_of.update(moves.select("post", "rumour").iter_rows())
     return rumour_of
 
@@ -171,9 +178,10 @@ def bench_walks(
     encoder = Remembered(load_sentence_encoder(Settings().models))
     every = posts.filter(pl.col("label") != "none").select(COLUMNS)
     table = _table(Walks(posts, closeness, encoder).pairs(every))
-    tell_both(
-        "walks, as they ship", _grouped(posts, claims, lambda _, w: Walks(w, closeness, encoder)), truth, in_story
-    )
+    changes: list[float] = []
+    shipped = night_by_night(posts, lambda _, window: Walks(window, closeness, encoder), changes)
+    tell_both("walks, as they ship", [shipped[post] for post in claims], truth, in_story)
+    print(f"  of the posts known before, {np.mean(changes):.1%} change their rumour in a night")
     read = [_pairs_of(window, closeness, encoder) for window in nights(posts)]
     weights = fit(table, truth, np.ones(len(truth), dtype=bool))
     print("  weights of walks, place, day; intercept", weights[0].round(4).tolist(), round(weights[1], 3))

@@ -58,9 +58,9 @@ class Walks:
     closeness: Closeness
     embedder: Embedder
 
-    # As in `gather.Alike`. Between .16 and .18 it makes no difference (docs/rumours.md).
-    merge: float = 0.17
-    stay: float = 0.06
+    # As in `gather.Alike`. Between .17 and .23 it makes little difference (docs/rumours.md).
+    merge: float = 0.18
+    stay: float = 0.1
 
     def alike(self, claims: pl.DataFrame) -> Array:
         """How likely each two of `claims` (`post, text, created_at, area`) tell one story, (n, n), 0-1."""

@@ -11,6 +11,7 @@ from barometer.errors import ReleaseRefused
 from barometer.indicators import Indicators, load_indicators
 from barometer.night import Night
 from barometer.published import Release, fingerprint, former
+from barometer.release.alerts import shown_alerts
 from barometer.release.before import SUPPRESSED, FormerRelease, Key
 from barometer.release.cover import Family
 from barometer.release.dominance import dominated_records
@@ -104,7 +105,7 @@ def collect_content(night: Night) -> Content:
         checks=checks,
         audits=_beside(night, "audits", shown),
         skill=_beside(night, "skill", shown),
-        alerts=_beside(night, "alerts", shown),
+        alerts=shown_alerts(_beside(night, "alerts", shown), shown=shown, indicators=indicators),
         clusters=_beside(night, "clusters", shown),
         sensitivity=_beside(night, "sensitivity", shown),
         explanations=shown_explanations(

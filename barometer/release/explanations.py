@@ -11,8 +11,7 @@ import polars as pl
 from barometer.explained import change_in_words, rounded_parts, shown_scale
 from barometer.indicators import WHOLE_CITY, Indicators
 from barometer.published import REVISED, Release, revisions
-from barometer.release.coarse import FINEST, step
-from barometer.release.protect import MODELLED, SHOWN_DECIMALS
+from barometer.release.protect import SHOWN_DECIMALS, shown_step
 from barometer.tables import TABLES
 
 NEW, LATE = "new_data", "late_or_removed_data"
@@ -42,18 +41,13 @@ def _between_published(rows: pl.DataFrame, shown: pl.DataFrame, before: Release 
     """Rows about a value that is shown now and was published by the release they compare with."""
     if before is None:
         return rows.clear()
-    now = shown.drop_nulls("value").select(*_CELL, step_now=_step())
+    now = shown.drop_nulls("value").select(*_CELL, step_now=shown_step())
     then = before.estimates.drop_nulls("value").select(
-        *_SERIES, since_start="period_start", since_end="period_end", step_then=_step()
+        *_SERIES, since_start="period_start", since_end="period_end", step_then=shown_step()
     )
     compared = rows.filter(pl.col("since") == before.name).join(now, on=_CELL, maintain_order="left")
     known = compared.join(then, on=[*_SERIES, "since_start", "since_end"], maintain_order="left")
     return known.with_columns(step=pl.max_horizontal("step_now", "step_then")).drop("step_now", "step_then")
-
-
-def _step() -> pl.Expr:
-    """The step that a published value is shown in, as far as it is rounded to tell of nobody."""
-    return pl.when(pl.col("method").is_in(MODELLED)).then(FINEST).otherwise(step(pl.col("n")).fill_null(FINEST))
 
 
 def _shown_cell(cell: pl.DataFrame, indicators: Indicators) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ from barometer.release.before import (
     coverage_before,
     estimates_before,
 )
-from barometer.release.coarse import coarse, coarse_effective_n, coarse_reliability
+from barometer.release.coarse import FINEST, coarse, coarse_effective_n, coarse_reliability, step
 from barometer.release.cover import Family, cells_to_withhold
 from barometer.release.disclosure import MINIMUM_PERSONS, ROUNDING_BASE, Total, derivable_cells, known_from
 from barometer.release.dominance import may_be_dominated
@@ -42,6 +42,11 @@ MODELLED = ("model", "nowcast", "composite")
 _NUMBERS = ("value", "standard_error", "lower", "upper", "reliability")
 _COUNTS = ("n", "effective_n")
 EVERYONE = "all"
+
+
+def shown_step() -> pl.Expr:
+    """The step that a published value is shown in, as far as it is rounded to tell of nobody."""
+    return pl.when(pl.col("method").is_in(MODELLED)).then(FINEST).otherwise(step(pl.col("n")).fill_null(FINEST))
 
 
 def protect_estimates(

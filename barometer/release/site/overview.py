@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from barometer.release.alerts import alert_sentence
 from barometer.release.site.claims import FADED_AFTER_DAYS, OPEN, claims, going_round, unnamed
 from barometer.release.site.histories import history_drawing
 from barometer.release.site.index_page import standing
@@ -18,7 +19,6 @@ from barometer.release.site.movers import (
 )
 from barometer.release.site.view import View
 from barometer.release.summary import Summary, summarise
-from barometer.release.words import interval_in_words
 
 FILE = "index.html"
 MOST_ALERTS = 3
@@ -57,18 +57,10 @@ def alerts(view: View) -> list[dict[str, Any]]:
 def alert_in_words(row: dict[str, Any], view: View) -> dict[str, str]:
     """An alert in the language of the page: area, name, what moved, what to do first."""
     indicator = view.site.content.indicators[row["indicator"]]
-    nearer, farther = sorted((row["lower"], row["upper"]), key=abs)
-    size = interval_in_words(abs(nearer), abs(farther), indicator, view.language)
-    values = {"title": view.title(indicator), "size": size, "day": view.language.day(row["first_seen"])}
-    said = (
-        view.language.say("“%(title)s” rose by %(size)s (95%% interval), seen since %(day)s.", **values)
-        if row["direction"] == "up"
-        else view.language.say("“%(title)s” fell by %(size)s (95%% interval), seen since %(day)s.", **values)
-    )
     return {
         "area": row["area"],
         "name": row["area_name"],
-        "message": said,
+        "message": alert_sentence(row, indicator, view.title(indicator), view.language),
         "advice": view.language.sentences(row["advice"]),
     }
 

@@ -182,8 +182,8 @@ def _cross_validated(folds: Mapping[str, Any] | None) -> str:
     return (
         "## Cross-validated\n\nThe recipe without its teacher (who has read the posts that a fold keeps back): "
         f"{folds['base']}, {folds['recipe']['main_epochs']} epochs of the labelled posts and the written mentions, "
-        f"trained anew {folds['folds']} times, the last weights taken, likeliest class, 32 bits. Out of fold: {kept_back} "
-        "posts, dev posts not among them. These figures follow from `barometer train folds`, not from the files here."
+        f"trained anew {folds['folds']} times, the last weights taken, likeliest class, 32 bits. Out of fold: "
+        f"{kept_back} posts, none of them dev posts. Figures of `barometer train folds`, not of these files."
         f"\n\n{by_set(heads)}\n"
         f"By class:\n\n{_classes_out_of_fold(heads)}\n"
         f"By source:\n\n{_by_part({h: s['by_source'] for h, s in heads.items()}, 'source')}\n"

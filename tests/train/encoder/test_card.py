@@ -84,6 +84,44 @@ def test_it_tells_the_base_and_the_run_it_went_on_from() -> None:
     assert "5 main epochs" in told
 
 
+def some_folds() -> dict[str, Any]:
+    dev = good_metrics()["dev"]
+    return {
+        "base": "minilm-l6",
+        "folds": 3,
+        "recipe": {"main_epochs": 4},
+        "posts": {"gold": 700, "sample": 950},
+        "heads": dev,
+        "by_length": good_metrics()["dev_by_length"],
+        "by_fold": {head: [0.812, 0.823, 0.834] for head in LABEL_HEADS},
+    }
+
+
+def test_figures_out_of_fold_are_told_as_those_of_a_recipe_without_a_teacher() -> None:
+    text = card(good_metrics(), good_training(), a_described_model(), None, some_folds())
+    part = text.split("## Cross-validated")[1].split("\n## ")[0]
+    assert "without its teacher" in part
+    assert "700 gold, 950 sample posts" in part
+    assert "| trust | 0.812 | 0.823 | 0.834 |" in part
+    assert all(f"| {head} | {value} |" in part for head, classes in LABEL_HEADS.items() for value in classes)
+
+
+def test_a_model_that_was_not_cross_validated_says_so() -> None:
+    assert "It was not cross-validated" in a_card()
+
+
+@pytest.mark.parametrize("has_folds", [True, False])
+def test_the_card_takes_up_stored_folds(tmp_path: Path, has_folds: bool) -> None:
+    written(tmp_path, "tried", recipe={**vars(Recipe())}, teacher=None, base="tiny", went_on_from=None)
+    (tmp_path / "tried" / "training.json").write_text(json.dumps(good_training()), encoding="utf-8")
+    (tmp_path / "tried" / "evaluation.json").write_text(json.dumps(good_metrics()), encoding="utf-8")
+    if has_folds:
+        (tmp_path / "tried" / "folds.json").write_text(json.dumps(some_folds()), encoding="utf-8")
+    write_card(tmp_path / "tried")
+    told = (tmp_path / "tried" / "card.md").read_text(encoding="utf-8")
+    assert ("trained anew 3 times" in told) is has_folds
+
+
 def test_a_card_is_written_from_stored_figures(tmp_path: Path) -> None:
     written(tmp_path, "tried", recipe={**vars(Recipe())}, teacher=None, base="tiny", went_on_from=None)
     (tmp_path / "tried" / "training.json").write_text(json.dumps(good_training()), encoding="utf-8")
