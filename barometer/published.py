@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -46,8 +46,8 @@ class Release:
 
     @property
     def approved_at(self) -> datetime:
-        """When it was approved."""
-        return datetime.fromisoformat(self.manifest["approval"]["approved_at"])
+        """When a person approved it (UTC)."""
+        return datetime.fromisoformat(self.manifest["approval"]["approved_at"]).astimezone(UTC)
 
     @property
     def approved_by(self) -> str:

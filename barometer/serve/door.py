@@ -140,6 +140,9 @@ class Door:
         if scope["method"] not in READING:
             allow = (b"allow", ", ".join(READING).encode())
             return problem(405, "everything here is for reading: use GET", allow)
+        # A line break at its end would be read as if it were not there ("$" of a route's pattern).
+        if not scope["path"].isprintable():
+            return problem(404, "no address here has characters that cannot be seen; look for a %0A or the like in it")
         wait = self._buckets.wait_s(_client(scope)) if self._buckets else 0.0
         if wait:
             seconds = str(int(wait) + 1)

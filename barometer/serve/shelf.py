@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from barometer import published
 from barometer.published import MANIFEST
 from barometer.serve.problems import Gone, NotFound
 
@@ -37,20 +38,10 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
-class Release:
-    """One approved release. Whatever is read of it is checked against the hash in its manifest first."""
+class Release(published.Release):
+    """One approved release of a city. Whatever is read of it is checked against the hash in its manifest first."""
 
     city: str
-    name: str
-    night: date
-    number: int
-    folder: Path
-    manifest: dict[str, Any]
-
-    @cached_property
-    def approved_at(self) -> datetime:
-        """When a person approved it (UTC)."""
-        return datetime.fromisoformat(self.manifest["approval"]["approved_at"]).astimezone(UTC)
 
     @property
     def is_synthetic(self) -> bool:
@@ -234,7 +225,7 @@ def _open(city: str, match: re.Match[str], folder: Path) -> Release | None:
     """The release in `folder`; none where its manifest is not that of an approved release of this city and name."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        release = Release(city, folder.name, date.fromisoformat(match[1]), int(match[2]), folder, manifest)
+        release = Release(folder, date.fromisoformat(match[1]), int(match[2]), manifest, city)
         is_ours = (manifest["city"], manifest["release"]) == (city, folder.name)
         return release if is_ours and release.approved_at and manifest["files"] else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -33,6 +33,13 @@ def test_everything_is_for_reading(client: TestClient, method: str) -> None:
     assert answer.json()["detail"] == "everything here is for reading: use GET"
 
 
+@pytest.mark.parametrize("path", ["/%0A", "/v1/cities%0A", "/sample/%0A", "/v1/\u202ecities", "/v1/%00"])
+def test_an_address_with_a_character_that_cannot_be_seen_is_none(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "characters that cannot be seen" in answer.json()["detail"]
+
+
 def test_head_is_get_without_a_body(client: TestClient) -> None:
     get, head = client.get(ESTIMATES), client.head(ESTIMATES)
     assert head.status_code == 200

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -73,6 +73,8 @@ def test_nothing_outside_a_release_can_be_had(published: Path, client: TestClien
 
 
 @given(st.text(min_size=1, max_size=60))
+@example("\n")
+@example("index.html\n")
 def test_no_name_gives_what_was_not_published(client: TestClient, published: Path, name: str) -> None:
     answer = client.get(f"/sample/{FIRST}/{quote(name, safe='')}")
     assert answer.status_code in (200, 404)

@@ -80,9 +80,14 @@ def card(
     training: Mapping[str, Any],
     manifest: Manifest,
     beside: Mapping[str, Any] | None,
+    *,
     folds: Mapping[str, Any] | None = None,
+    folds_beside: Mapping[str, Any] | None = None,
 ) -> str:
-    """The card in Markdown; `beside` holds the linear model's figures on the same posts, `folds` those out of fold."""
+    """The card in Markdown; `beside` holds the linear model's figures on the same posts, or None.
+
+    `folds` are the figures out of fold (`folds.json`), `folds_beside` the linear model's on the same folds.
+    """
     parts = [
         f"# Model card: {manifest.name}\n\nVersion `{manifest.version}` (hash of network, tokenizer and settings).\n",
         _PURPOSE,
@@ -90,7 +95,7 @@ def card(
         _DECISION,
         _gates(gates(metrics, training)),
         _scores(metrics, training, beside),
-        _cross_validated(folds),
+        _cross_validated(folds, folds_beside),
         _calibration(metrics["calibration_dev"]),
         _precision(training["precision"]),
         _swaps(metrics["swaps"]),
@@ -109,7 +114,8 @@ def write_card(folder: Path) -> None:
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     beside = stored_figures(linear) if is_beside else None
     folds = json.loads(path.read_text(encoding="utf-8")) if (path := folder / FOLDS_FILE).is_file() else None
-    written = card(stored_figures(folder), training, manifest, beside, folds)
+    folds_beside = json.loads((linear / "metrics.json").read_text("utf-8"))["cross_validated"] if is_beside else None
+    written = card(stored_figures(folder), training, manifest, beside, folds=folds, folds_beside=folds_beside)
     (folder / "card.md").write_text(written, encoding="utf-8")
 
 
@@ -172,7 +178,7 @@ def _scores(metrics: Mapping[str, Any], training: Mapping[str, Any], beside: Map
     )
 
 
-def _cross_validated(folds: Mapping[str, Any] | None) -> str:
+def _cross_validated(folds: Mapping[str, Any] | None, beside: Mapping[str, Any] | None) -> str:
     """The recipe without its teacher, out of fold; says so where it was not done."""
     if folds is None:
         return "## Cross-validated\n\nIt was not cross-validated: validation and dev posts are two separate tests.\n"
@@ -185,7 +191,8 @@ def _cross_validated(folds: Mapping[str, Any] | None) -> str:
         f"trained anew {folds['folds']} times, the last weights taken, likeliest class, 32 bits. Out of fold: "
         f"{kept_back} posts, none of them dev posts. Figures of `barometer train folds`, not of these files."
         f"\n\n{by_set(heads)}\n"
-        f"By class:\n\n{_classes_out_of_fold(heads)}\n"
+        + ("" if beside is None else f"The linear model, out of the same folds:\n\n{by_set(beside)}\n")
+        + f"By class:\n\n{_classes_out_of_fold(heads)}\n"
         f"By source:\n\n{_by_part({h: s['by_source'] for h, s in heads.items()}, 'source')}\n"
         f"By length:\n\n{_by_part(folds['by_length'], 'length')}\n"
         "By fold (other posts to learn from, another seed):\n\n"

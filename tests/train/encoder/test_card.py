@@ -98,8 +98,10 @@ def some_folds() -> dict[str, Any]:
 
 
 def test_figures_out_of_fold_are_told_as_those_of_a_recipe_without_a_teacher() -> None:
-    text = card(good_metrics(), good_training(), a_described_model(), None, some_folds())
+    beside = good_metrics()["dev"]
+    text = card(good_metrics(), good_training(), a_described_model(), None, folds=some_folds(), folds_beside=beside)
     part = text.split("## Cross-validated")[1].split("\n## ")[0]
+    assert "The linear model, out of the same folds" in part
     assert "without its teacher" in part
     assert "700 gold, 950 sample posts" in part
     assert "| trust | 0.812 | 0.823 | 0.834 |" in part
