@@ -298,6 +298,7 @@ def rumoureval(data: Path) -> pl.DataFrame:
 def bench_threads(data: Path) -> None:
     """Each event at once: posts that carry or correct a claim, against the thread they stand in."""
     encoder = Remembered(load_sentence_encoder(Settings().models))
+    _bench_threads(data, "near copies", lambda _: CopiesOnly())
     _bench_threads(data, "words", lambda posts: look_around(posts, Closeness([], [])))
     _bench_threads(data, "walks", lambda posts: Walks(posts, Closeness([], []), encoder))
 
