@@ -31,7 +31,7 @@ from barometer.tables import TABLES
 WRITTEN = PROJECT / "configs" / "cities" / "sample" / "written_posts.jsonl"
 MODELS = PROJECT / "models"
 NIGHT = date(2026, 5, 9)
-POSTS, KNOWN_CLAIMS, FRESH_CLAIMS = 12_000, 4_000, 300
+POSTS, KNOWN_CLAIMS, FRESH_CLAIMS = 12_000, 3_000, 300
 TARGET_FILE, TARGET_NIGHT = 2_000.0, 1_500.0
 
 

@@ -22,14 +22,15 @@ from sklearn.linear_model import LogisticRegression
 from barometer.city import load_city
 from barometer.classify.alike import look_around
 from barometer.classify.claims import words_of_claims
-from barometer.classify.embed import Closeness
+from barometer.classify.embed import Closeness, Remembered
 from barometer.classify.gather import COPY_COSINE, Alike, gather
 from barometer.classify.rumours import COMPARED_DAYS, closeness_of
-from barometer.classify.sentences import SentenceEncoder, load_sentence_encoder
+from barometer.classify.sentences import load_sentence_encoder
 from barometer.classify.walks import Pairs, Walks, likelihood
 from barometer.prepare.places import place_posts
 from barometer.settings import PROJECT, Settings
 from barometer.simulate.origin import written_posts
+from barometer.train.scores import Scores, bcubed
 
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COLUMNS = ("post", "created_at", "text", "area")
@@ -39,21 +40,7 @@ THRESHOLDS_OF_WALKS = (0.15, 0.17, 0.18, 0.19, 0.21, 0.25)
 WEIGHT_OF_STORIES = 0.1
 SPLITS, SEED = 4, 5
 
-Scores = tuple[float, float, float]
 Weights = tuple[np.ndarray, float]
-
-
-class Remembered:
-    """An embedder that reads each text once."""
-
-    def __init__(self, encoder: SentenceEncoder) -> None:
-        self._encoder, self._rows = encoder, dict[str, np.ndarray]()
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Their rows."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
-        self._rows.update(zip(new, self._encoder.embed(new), strict=True))
-        return np.stack([self._rows[text] for text in texts])
 
 
 @dataclass(frozen=True)
@@ -88,18 +75,6 @@ class CopiesOnly:
 
 def _table(pairs: Pairs) -> np.ndarray:
     return np.stack([pairs.walks, pairs.places, pairs.days], axis=-1)
-
-
-def bcubed(groups: Sequence[str], truth: Sequence[str], counted: np.ndarray) -> Scores:
-    """B-cubed precision, recall and F1 (Bagga & Baldwin 1998) over the `counted` posts, beside all posts."""
-    _, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    _, story = np.unique(np.asarray(truth, dtype=str), return_inverse=True)
-    both = np.zeros((group.max() + 1, story.max() + 1))
-    np.add.at(both, (group, story), 1)
-    shared = both[group, story][counted]
-    precision = float((shared / both.sum(axis=1)[group][counted]).mean())
-    recall = float((shared / both.sum(axis=0)[story][counted]).mean())
-    return precision, recall, 2 * precision * recall / (precision + recall)
 
 
 def sample_posts() -> tuple[pl.DataFrame, Closeness]:

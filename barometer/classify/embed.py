@@ -64,6 +64,24 @@ class Embedder(Protocol):
         """(n, d) rows of length one (or zero for a text that says nothing it knows), dense or sparse."""
 
 
+class Remembered:
+    """An embedder that reads each text once; `inner` reads the new ones."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self._inner, self._rows = inner, dict[str, NDArray[np.float32]]()
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d) dense rows as `inner` gives them."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
+        if new:
+            self._rows.update(zip(new, _dense(self._inner.embed(new)), strict=True))
+        return np.stack([self._rows[text] for text in texts]) if len(texts) else np.zeros((0, 0), dtype=np.float32)
+
+
+def _dense(rows: Rows) -> NDArray[np.float32]:
+    return rows if isinstance(rows, np.ndarray) else rows.toarray()
+
+
 def stems(text: str) -> list[str]:
     """The words of `text` without stop words, masks, words of hearsay and endings, in order."""
     return [stem(word) for word in _WORDS.findall(normalise(text)) if word not in STOP_WORDS and word not in HEARSAY]

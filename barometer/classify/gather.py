@@ -7,6 +7,7 @@ depends on the order of the rows; a rumour keeps its id as long as a group goes 
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +28,8 @@ MOVES = {
     "reason": pl.String(),
     "moved_from": pl.String(),
 }
-MOST_KNOWN_CLAIMS = 4_000
+# Compared at once are so many at most: cost and memory grow with the square.
+MOST_KNOWN_CLAIMS, MOST_FRESH_CLAIMS = 3_000, 2_000
 COPY_COSINE = 0.5
 _DECIMALS = 6
 # Outweigh the alikeness of any number of pairs that could be compared in a night.
@@ -65,16 +67,41 @@ def gather(
     `known` has `post, created_at, text, area, rumour`, `fresh` the same without `rumour`. `similarity` is the mean
     alikeness to the other posts of the rumour, 1 for a post alone. `reason`: a post founded a rumour or joined one; its
     earlier rumour was merged into another, it split off, or it moved to another that lives. What a person merged or
-    took out (`rulings`; `known` must already follow it) stays so. Without anything fresh nothing moves.
+    took out (`rulings`; `known` must already follow it) stays so. Without anything fresh nothing moves. A night with
+    very many fresh posts is taken in parts, the oldest first.
     """
-    if fresh.is_empty():
-        return pl.DataFrame(schema=MOVES)
+    told, now = [pl.DataFrame(schema=MOVES)], known
+    in_order = fresh.sort("created_at", "post")
+    for part in in_order.iter_slices(MOST_FRESH_CLAIMS):
+        moves = _moves(now, part, around=around, words=words, rulings=rulings)
+        told.append(moves)
+        everyone = pl.concat([now, part.with_columns(rumour=pl.lit(None, dtype=pl.String)).select(now.columns)])
+        now = everyone.update(moves.select("post", "rumour"), on="post")
+    return told[-1] if len(told) == 2 else _in_all(pl.concat(told))
+
+
+def _in_all(moves: pl.DataFrame) -> pl.DataFrame:
+    """One row a post of what several parts of a night moved: where it is in the end, where it was in the beginning."""
+    of_post = moves.group_by("post", maintain_order=True)
+    ends = of_post.agg(
+        pl.col("rumour", "similarity").last(),
+        reason=pl.when(pl.col("moved_from").first().is_null())
+        .then(pl.col("reason").first())
+        .otherwise(pl.col("reason").last()),
+        moved_from=pl.col("moved_from").first(),
+    )
+    return ends.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).sort("post")
+
+
+def _moves(
+    known: pl.DataFrame, fresh: pl.DataFrame, *, around: Alike, words: TfidfVectorizer, rulings: Rulings
+) -> pl.DataFrame:
+    """`gather` of few enough fresh posts to compare all at once."""
     nowhere = fresh.with_columns(rumour=pl.lit(None, dtype=pl.String)).select(known.columns)
     posts = pl.concat([_liveliest(known), nowhere]).sort("created_at", "post")
     before: Names = posts["rumour"].to_list()
-    pairs = np.maximum(around.alike(posts.drop("rumour")), _copies(posts["text"], words))
-    weighed = pairs + around.stay * _together(before) + _decided(posts["post"].to_list(), before, rulings)
-    groups = grouped(weighed, threshold=around.merge)
+    pairs = _pairs(posts, around, words)
+    groups = grouped(_weighed(pairs, posts["post"].to_list(), before, around.stay, rulings), threshold=around.merge)
     decided = (rulings.title.keys(), rulings.status.keys() | rulings.evidence.keys() | rulings.whole)
     after = _named(groups, carried_on(groups, before, first=decided), posts["post"].to_list(), before)
     told = pl.DataFrame(
@@ -87,6 +114,20 @@ def gather(
         }
     )
     return told.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).select(list(MOVES)).sort("post")
+
+
+def _pairs(posts: pl.DataFrame, around: Alike, words: TfidfVectorizer) -> Array:
+    """How alike every two posts are, (n, n), 0-1: copies of one another are, whatever lies between them."""
+    found = around.alike(posts.drop("rumour"))
+    return np.maximum(found, _copies(posts["text"], words), out=found)
+
+
+def _weighed(pairs: Array, posts: list[str], before: Names, stay: float, rulings: Rulings) -> Array:
+    """Alikeness as it decides who is one rumour: habit and a person's word beside it, (n, n)."""
+    weighed = pairs.copy()
+    weighed[_together(before)] += stay
+    _decide(weighed, posts, before, rulings)
+    return weighed
 
 
 def _copies(texts: pl.Series, words: TfidfVectorizer) -> Array:
@@ -115,24 +156,24 @@ def _numbers(names: Names) -> Numbers:
     return np.array([-1 if name is None else place[name] for name in names], dtype=np.intp)
 
 
-def _decided(posts: list[str], before: Names, rulings: Rulings) -> Array:
-    """What a person's decisions add to the alikeness of each pair, (n, n).
+def _decide(weighed: Array, posts: list[str], before: Names, rulings: Rulings) -> None:
+    """Put a person's decisions into the alikeness of pairs, in place.
 
     Whoever put two rumours into different words knew them apart: no post of the one is ever put with one of the other.
     """
-    titles = _numbers([None if rumour is None else rulings.title.get(rumour) for rumour in before])
-    apart = (titles[:, None] != titles[None, :]) & (titles[:, None] >= 0) & (titles[None, :] >= 0)
-    added = np.where(apart, _NEVER, 0.0)
     rumours = np.array(before, dtype=object)
-    for rumour in rulings.whole:
-        members = np.flatnonzero(rumours == rumour)
-        added[np.ix_(members, members)] = _ALWAYS
+    living = set(before)
+    members = {rumour: np.flatnonzero(rumours == rumour) for rumour in living & {*rulings.whole, *rulings.title}}
+    for rumour in living & rulings.whole:
+        weighed[np.ix_(members[rumour], members[rumour])] = _ALWAYS
+    for one, other in permutations(living & rulings.title.keys(), 2):
+        if rulings.title[one] != rulings.title[other]:
+            weighed[np.ix_(members[one], members[other])] = _NEVER
     place = {post: row for row, post in enumerate(posts)}
     for post, rumour in rulings.taken_out:
         if post in place:
-            members = np.flatnonzero(rumours == rumour)
-            added[place[post], members] = added[members, place[post]] = _NEVER
-    return added
+            without = np.flatnonzero(rumours == rumour)
+            weighed[place[post], without] = weighed[without, place[post]] = _NEVER
 
 
 def _named(groups: Numbers, carried: dict[int, str], posts: list[str], before: Names) -> list[str]:

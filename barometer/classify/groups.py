@@ -23,7 +23,8 @@ def grouped(alikeness: Array, *, threshold: float) -> Numbers:
         return np.zeros(count, dtype=np.intp)
     # Linkage asks for distances, which are not negative.
     top = max(float(alikeness.max()), threshold)
-    distance = top - np.minimum(alikeness, alikeness.T)
+    distance = np.minimum(alikeness, alikeness.T)
+    np.subtract(top, distance, out=distance)
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), "average")
     return by_first(fcluster(tree, top - threshold, "distance"))

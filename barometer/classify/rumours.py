@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from barometer.city import City
 from barometer.classify.alike import look_around
 from barometer.classify.claims import rumour_id, shared_terms, words_of_claims
-from barometer.classify.embed import Closeness, Embedder
+from barometer.classify.embed import Closeness, Embedder, Remembered
 from barometer.classify.gather import MERGED, Alike, gather
 from barometer.classify.manifest import read_manifest
 from barometer.classify.model import PROMOTED, promoted_name
@@ -149,7 +149,7 @@ def _around(night: Night, posts: pl.DataFrame, embedder: Embedder | None) -> Ali
     models, closeness = night.settings.models, closeness_of(night.city)
     if embedder is None and not has_sentence_encoder(models):
         return look_around(posts, closeness)
-    return Walks(posts, closeness, embedder or load_sentence_encoder(models))
+    return Walks(posts, closeness, Remembered(embedder or load_sentence_encoder(models)))
 
 
 def _older(night: Night, moves: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:

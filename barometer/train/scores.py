@@ -1,4 +1,4 @@
-"""Macro-F1 with bootstrap intervals, per head, class and source."""
+"""Macro-F1 with bootstrap intervals, per head, class and source; B-cubed of groups."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _INTERVAL_PERCENT = (2.5, 97.5)
 _DIGITS = 4
 
 Codes = NDArray[np.intp]
+# Precision, recall, F1.
+Scores = tuple[float, float, float]
 
 
 def confusion(truth: Codes, found: Codes, classes: int) -> NDArray[np.int64]:
@@ -37,6 +39,21 @@ def macro_f1(counts: NDArray[Any]) -> NDArray[np.float64]:
     is_there = counts.sum(axis=-1) > 0
     scores = np.where(is_there, np.nan_to_num(f1_by_class(counts)), 0.0)
     return np.asarray(scores.sum(axis=-1) / np.maximum(is_there.sum(axis=-1), 1), dtype=np.float64)
+
+
+def bcubed(groups: Sequence[str], truth: Sequence[str], counted: NDArray[np.bool_]) -> Scores:
+    """B-cubed precision, recall and F1 (Bagga & Baldwin 1998) of n posts in `groups`, over the `counted` ones.
+
+    Posts that are not counted still count beside the others: one in a counted post's group costs that post precision.
+    """
+    _, group = np.unique(np.asarray(list(groups), dtype=str), return_inverse=True)
+    _, story = np.unique(np.asarray(list(truth), dtype=str), return_inverse=True)
+    both = np.zeros((group.max() + 1, story.max() + 1))
+    np.add.at(both, (group, story), 1)
+    shared = both[group, story][counted]
+    precision = float((shared / both.sum(axis=1)[group][counted]).mean())
+    recall = float((shared / both.sum(axis=0)[story][counted]).mean())
+    return precision, recall, 2 * precision * recall / (precision + recall)
 
 
 def codes(values: pl.Series, classes: Sequence[str]) -> Codes:

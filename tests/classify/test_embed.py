@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -9,11 +10,14 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from barometer.classify.embed import (
     CLOSENESS_WHEN_UNPLACED,
     STEPS_BETWEEN_PLACES,
     Closeness,
+    Remembered,
+    Rows,
     concentration_of_words,
     days_of,
     fit_city_words,
@@ -137,3 +141,28 @@ def test_a_text_is_a_row_whatever_stands_beside_it() -> None:
 def test_a_city_without_posts_has_words_all_the_same() -> None:
     words = fit_city_words(said().with_columns(pl.col("created_at").cast(pl.Datetime("us", "UTC"))), ROW)
     assert words.embed(["library"]).nnz == 0
+
+
+class Counting:
+    """An embedder that counts what it reads."""
+
+    def __init__(self, *, is_sparse: bool) -> None:
+        self.read: list[str] = []
+        self._is_sparse = is_sparse
+
+    def embed(self, texts: Sequence[str]) -> Rows:
+        self.read.extend(texts)
+        rows = np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
+        return sparse.csr_matrix(rows) if self._is_sparse else rows
+
+
+@pytest.mark.parametrize("is_sparse", [True, False])
+def test_a_text_is_read_once_and_its_row_given_each_time(is_sparse: bool) -> None:
+    inner = Counting(is_sparse=is_sparse)
+    remembered = Remembered(inner)
+    first = remembered.embed(["aa", "b", "aa"])
+    again = remembered.embed(["b", "ccc"])
+    assert inner.read == ["aa", "b", "ccc"]
+    assert first[:, 0].tolist() == [2, 1, 2]
+    assert again[:, 0].tolist() == [1, 3]
+    assert remembered.embed([]).shape[0] == 0

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,12 +191,53 @@ def test_what_a_person_merged_does_not_fall_apart() -> None:
     assert rumour_of(moves) == {"e": "L"}
 
 
-def test_rumours_heard_last_are_compared_and_only_so_many(monkeypatch: object) -> None:
+def test_rumours_heard_last_are_compared_and_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     # given room for two known claims only
-    monkeypatch.setattr(module, "MOST_KNOWN_CLAIMS", 2)  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "MOST_KNOWN_CLAIMS", 2)
     before = pl.concat([known("L", claims(("a", LIBRARY))), known("WW", claims(("b", WATER), ("c", WATER), day=2))])
     moves = gathered(before, claims(("d", LIBRARY), ("e", WATER), day=3))
     assert rumour_of(moves) == {"d": rumour_id("d"), "e": "W"}
+
+
+NIGHTFUL = (("d", LIBRARY), ("e", WATER), ("f", LIBRARY), ("g", "bins weekly rounds"), ("h", "tap water lead"))
+
+
+def test_a_night_with_many_posts_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = known("LW", claims(("a", LIBRARY), ("b", WATER)))
+    fresh = claims(*NIGHTFUL, day=1)
+    at_once = gathered(before, fresh)
+    monkeypatch.setattr(module, "MOST_FRESH_CLAIMS", 2)
+    parts = gathered(before, fresh)
+    # then each post has one row, and is where it would have been
+    assert rumour_of(parts) == rumour_of(at_once)
+    assert reason_of(parts) == reason_of(at_once)
+    assert parts["post"].to_list() == ["d", "e", "f", "g", "h"]
+    assert parts.schema == at_once.schema
+
+
+def test_what_moves_in_several_parts_of_a_night_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a post that the first part of a night takes out of its rumour, and three rumours that its parts make one
+    monkeypatch.setattr(module, "MOST_FRESH_CLAIMS", 1)
+    before = known("LBW", claims(("a", LIBRARY), ("b", BRANCH), ("c", WATER)))
+    moves = gathered(before, claims(("d", BRIDGE), ("e", BRIDGE), ("f", BRIDGE + " " + WATER), day=1), merge=0.3)
+    # then where it was before the night, and where it is after it, stand in one row
+    assert moves["post"].is_unique().all()
+    assert moves.filter(post="b").select("rumour", "reason", "moved_from").rows() == [("L", "merged", "B")]
+    assert set(moves.filter(pl.col("moved_from").is_null())["post"]) == {"d", "e", "f"}
+
+
+@given(
+    st.lists(st.sampled_from((LIBRARY, BRANCH, WATER, "bins weekly rounds")), min_size=1, max_size=7), st.integers(1, 3)
+)
+def test_in_parts_or_not_every_fresh_post_is_told_once(texts: list[str], most: int) -> None:
+    before = known("LW", claims(("a", LIBRARY), ("b", WATER)))
+    fresh = claims(*((f"p{number}", text) for number, text in enumerate(texts)), day=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MOST_FRESH_CLAIMS", most)
+        moves = gathered(before, fresh)
+    assert set(moves.filter(pl.col("moved_from").is_null())["post"]) == set(fresh["post"])
+    assert moves["post"].is_unique().all()
+    assert set(moves["reason"]) <= {"founded", "joined", "merged", "split", "moved"}
 
 
 def test_no_fresh_posts_move_nothing() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from barometer.tables import LABEL_HEADS
-from barometer.train.scores import codes, confusion, f1_by_class, macro_f1, score, score_head
+from barometer.train.scores import bcubed, codes, confusion, f1_by_class, macro_f1, score, score_head
 
 CLASSES = LABEL_HEADS["trust"]
 
@@ -100,3 +100,42 @@ def test_every_head_is_scored_over_all_by_set_and_by_source() -> None:
     by_set = {name: (part["macro_f1"], part["posts"]) for name, part in result["trust"]["by_set"].items()}
     assert by_set == {"gold": (pytest.approx(1 / 3, abs=1e-4), 2), "silver": (1.0, 1)}
     assert {name: part["posts"] for name, part in result["hostile"]["by_source"].items()} == {"a": 1, "b": 2}
+
+
+# The three true groups of Bagga and Baldwin's own example (1998), and the two answers they compare.
+TRUE_GROUPS = "aaaaabbccccc"
+
+
+@pytest.mark.parametrize(
+    ("answer", "precision"), [("xxxxxyyyyyyy", 16 / 21), ("xxxxxyyxxxxx", 7 / 12)], ids=["response 1", "response 2"]
+)
+def test_bcubed_of_the_papers_example(answer: str, precision: float) -> None:
+    found = bcubed(answer, TRUE_GROUPS, np.ones(12, dtype=bool))
+    assert found == pytest.approx((precision, 1.0, 2 * precision / (1 + precision)))
+
+
+def test_bcubed_of_every_post_alone_and_of_all_together() -> None:
+    everyone = np.ones(12, dtype=bool)
+    assert bcubed("abcdefghijkl", TRUE_GROUPS, everyone)[:2] == pytest.approx((1.0, 3 / 12))
+    assert bcubed("x" * 12, TRUE_GROUPS, everyone)[:2] == pytest.approx(((25 + 4 + 25) / 144, 1.0))
+
+
+def test_a_post_that_is_not_counted_still_costs_the_others_precision() -> None:
+    counted = np.array([True, True, False])
+    assert bcubed("xxx", "aab", counted)[:2] == pytest.approx((2 / 3, 1.0))
+    assert bcubed("xxy", "aab", counted)[:2] == (1.0, 1.0)
+
+
+PARTITIONS = st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("abc")), min_size=1, max_size=20)
+
+
+@given(PARTITIONS)
+def test_bcubed_turns_about_and_is_one_for_the_truth(pairs: list[tuple[str, str]]) -> None:
+    groups, truth = ([pair[side] for pair in pairs] for side in (0, 1))
+    everyone = np.ones(len(pairs), dtype=bool)
+    precision, recall, f1 = bcubed(groups, truth, everyone)
+    # what is precision for the one is recall for the other
+    assert bcubed(truth, groups, everyone) == pytest.approx((recall, precision, f1))
+    assert bcubed(truth, truth, everyone) == (1.0, 1.0, 1.0)
+    assert 0 < min(precision, recall) <= f1 + 1e-12
+    assert f1 <= max(precision, recall) + 1e-12
