@@ -162,7 +162,7 @@ def _decide(weighed: Array, posts: list[str], before: Names, rulings: Rulings) -
     Whoever put two rumours into different words knew them apart: no post of the one is ever put with one of the other.
     """
     rumours = np.array(before, dtype=object)
-    living = set(before)
+    living = {rumour for rumour in before if rumour is not None}
     members = {rumour: np.flatnonzero(rumours == rumour) for rumour in living & {*rulings.whole, *rulings.title}}
     for rumour in living & rulings.whole:
         weighed[np.ix_(members[rumour], members[rumour])] = _ALWAYS
