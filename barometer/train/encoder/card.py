@@ -65,7 +65,7 @@ _LIMITS = """## Known limits
 - Names that nobody listed still move some labels (swaps, above). A city lists its neighbourhoods before training.
 - Mentions of groups are called hostile, and hate is overlooked, as often as HateCheck above tells: hostility is not
   published while its gates are not met.
-- How much figures vary between runs was measured on two seeds of an earlier recipe only (experiments.md).
+- How much figures vary between runs was measured on two seeds each of two earlier recipes (experiments.md).
 - Nearly half of the real posts it learnt from were labelled by language models in one pass (kappa with gold .79 to
   .85); none of these posts judges it.
 - HateCheck's figures were looked at between runs, and written mentions added where they were worst (experiments.md).
