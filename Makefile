@@ -11,6 +11,13 @@ BIN := $(VENV)/bin
 checksum = $(shell cat requirements/$(1).txt pyproject.toml | cksum | cut -d' ' -f1)
 RUN_STAMP := $(VENV)/.run-$(call checksum,run)
 TEST_STAMP := $(VENV)/.test-$(call checksum,test)
+TRAIN_STAMP := $(VENV)/.train-$(call checksum,train)
+# Torch is for training alone, in a folder of its own: what runs every night must not find it. It is in no lock, since
+# which of its files is the right one depends on the machine. `make test TRAINING=no` does without.
+TORCH := $(VENV)/torch
+TORCH_VERSION := 2.13.0
+TRAINING ?= yes
+TRAINING_TESTS := tests/train/encoder tests/train/test_sentences.py tests/test_cli_models.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -19,7 +26,7 @@ IS_SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 1
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3 python; do \
 	command -v $$each >/dev/null 2>&1 && $$each -c '$(IS_SUITABLE)' 2>/dev/null && { echo $$each; break; }; done)
 
-.PHONY: help env run test up lint bench clean lock test-env system-parts
+.PHONY: help env run test up lint bench clean lock test-env system-parts training training-tests
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -33,8 +40,18 @@ run: $(RUN_STAMP) ## Run the sample city's nights in a real Airflow, to an appro
 up: $(RUN_STAMP) ## Airflow's interface and the release site on this machine, until Ctrl-C
 	@$(BIN)/python -m barometer.ops up
 
-test: test-env system-parts ## Install the test tools and run the whole suite
+test: test-env system-parts $(if $(TESTS),,training-tests) ## Install the test tools and run the whole suite
 	@$(BIN)/python -m pytest -n 3 --dist loadscope $(TESTS)
+
+training: $(TRAIN_STAMP) ## What training needs beside the rest: torch, in .venv/torch (PYTHONPATH=.venv/torch)
+	@test -d $(TORCH) || { echo "Installing torch $(TORCH_VERSION) into $(TORCH) ..." && $(call torch,--no-deps); }
+	@$(with-torch) -c 'import torch' 2>/dev/null || $(call torch,--upgrade)
+
+# Tests of training, by themselves: the rest of the suite is to run without torch, as the nights do.
+training-tests: test-env
+	@test "$(TRAINING)" = yes || { echo "Not tested: training (TRAINING=$(TRAINING))."; exit 0; } && \
+	{ $(MAKE) training || { echo "Torch cannot be installed here: the tests of training are skipped."; exit 0; }; } && \
+	{ ! $(with-torch) -c 'import torch' 2>/dev/null || $(with-torch) -m pytest -q -W ignore $(TRAINING_TESTS); }
 
 lint: test-env ## Style, types and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -50,7 +67,8 @@ lock: $(RUN_STAMP) ## Compile requirements/*.txt anew from pyproject.toml, for e
 	@$(BIN)/python -m pip install --quiet uv
 	@for each in run test train cluster; do \
 		extras="--extra run"; test "$$each" = run || extras="$$extras --extra $$each"; \
-		test "$$each" != test || extras="$$extras --extra cluster --extra privacy"; \
+		case "$$each" in test|train) extras="--extra run --extra test --extra cluster --extra privacy";; esac; \
+		test "$$each" != train || { extras="$$extras --extra train"; cp requirements/test.txt requirements/train.txt; }; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url --no-emit-find-links $$extras --output-file requirements/$$each.txt pyproject.toml \
 			>/dev/null || exit 1; done
@@ -68,6 +86,13 @@ $(RUN_STAMP): | $(BIN)/python
 $(TEST_STAMP): | $(RUN_STAMP)
 	@$(call install,test)
 	@rm -f $(VENV)/.test-* && touch $@
+
+$(TRAIN_STAMP): | $(TEST_STAMP)
+	@$(call install,train)
+	@rm -f $(VENV)/.train-* && touch $@
+
+with-torch = PYTHONPATH=$(TORCH) $(BIN)/python
+torch = $(BIN)/python -m pip install --quiet $(1) --target $(TORCH) "torch==$(TORCH_VERSION)"
 
 install = echo "Installing the locked set requirements/$(1).txt into $(VENV) ..." && \
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/$(1).txt

@@ -31,6 +31,12 @@ def _sample(settings: Settings) -> Path:
     return settings.configs.joinpath(*_SAMPLE)
 
 
+def _without_torch(error: ImportError) -> BarometerError:
+    return BarometerError(
+        f"training needs torch and more ({error}): run `make training`, then set PYTHONPATH=.venv/torch"
+    )
+
+
 def train_encoder(
     *,
     base: Annotated[str, typer.Option(help="base model: a folder, or minilm-l6 when its package is installed")],
@@ -53,7 +59,7 @@ def train_encoder(
         from barometer.train.encoder.run import Order
         from barometer.train.encoder.run import train_encoder as step
     except ImportError as error:
-        raise BarometerError(f"training needs torch and the extra `train` ({error}); install them first") from error
+        raise _without_torch(error) from error
 
     settings = Settings()
     recipe = Recipe(
@@ -85,7 +91,7 @@ def train_folds(
     try:
         from barometer.train.encoder.folds import FoldsOrder, cross_validate, folds_recipe, write_folds
     except ImportError as error:
-        raise BarometerError(f"training needs torch and the extra `train` ({error}); install them first") from error
+        raise _without_torch(error) from error
     from barometer.train.encoder.card import write_card as step
 
     settings = Settings()
@@ -117,7 +123,7 @@ def train_sentences(
     try:
         from barometer.train.sentences import write_sentences
     except ImportError as error:
-        raise BarometerError(f"training needs torch and the extra `train` ({error}); install them first") from error
+        raise _without_torch(error) from error
 
     settings = Settings()
     folder = output or settings.models / "sentences"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from barometer import cli
 from barometer.classify.model import PROMOTION
+from barometer.train.data import SCHEMA
 from tests.classify.made import written
 from tests.train.encoder.figures import good_metrics, good_training
 from tests.train.encoder.tiny import a_full_data_folder, a_tiny_base
@@ -118,25 +123,46 @@ def test_the_sentence_encoder_is_exported_in_one_command(models: Path, tmp_path:
     assert "cosine to 32 bits" in done.output
 
 
-def test_exporting_without_torch_says_what_to_install(
-    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_recipe_is_cross_validated_in_one_command(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a model with figures and a card, and a recipe of one epoch
+    base = a_tiny_base(tmp_path / "tiny")
+    folds = importlib.import_module("barometer.train.encoder.folds")
+    short = replace(folds.folds_recipe(), main_epochs=1, mention_posts=4)
+    monkeypatch.setattr(folds, "folds_recipe", lambda: short)
+    data, sample = a_full_data_folder(tmp_path)
+    configs = tmp_path / "configs" / "cities" / "sample"
+    configs.mkdir(parents=True)
+    (configs / "written_posts.jsonl").write_bytes(sample.read_bytes())
+    monkeypatch.setenv("BAROMETER_DATA", str(data))
+    monkeypatch.setenv("BAROMETER_CONFIGS", str(tmp_path / "configs"))
+    monkeypatch.setattr(importlib.import_module("barometer.train.encoder.corpus"), "annotated_posts", no_annotated)
+    written(models, "tried", recipe={**vars(short)}, teacher=None, base="tiny", went_on_from=None)
+    (models / "tried" / "evaluation.json").write_text(json.dumps(good_metrics()), encoding="utf-8")
+    (models / "tried" / "training.json").write_text(json.dumps(good_training()), encoding="utf-8")
+    # when the folds are run
+    done = runner.invoke(cli.app, ["train", "folds", "--base", str(base), "--model", "tried"])
+    # then the figures stand beside the model, and in its card
+    assert done.exit_code == 0, done.output
+    assert json.loads((models / "tried" / "folds.json").read_text("utf-8"))["recipe"]["main_epochs"] == 1
+    assert "trained anew 5 times" in (models / "tried" / "card.md").read_text("utf-8")
+
+
+def no_annotated(texts: Iterable[str], path: Path) -> pl.DataFrame:
+    """None of the made-up posts is among those labelled for training."""
+    return pl.DataFrame(schema=SCHEMA)
+
+
+@pytest.mark.parametrize("command", [("sentences",), ("folds",), ("encoder", "--base", "minilm-l6")])
+def test_training_without_torch_says_what_to_install(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
     for name in [name for name in sys.modules if name.startswith(("barometer.train.encoder", "barometer.train.sent"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert run_main(monkeypatch, "train", "sentences") == cli.EXIT_PERSON_CAN_MEND
+    assert run_main(monkeypatch, "train", *command) == cli.EXIT_PERSON_CAN_MEND
     told = capsys.readouterr().err
     assert "needs torch" in told
-    assert "Traceback" not in told
-
-
-def test_training_without_torch_says_what_to_install(
-    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in [name for name in sys.modules if name.startswith("barometer.train.encoder")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    assert run_main(monkeypatch, "train", "encoder", "--base", "minilm-l6") == cli.EXIT_PERSON_CAN_MEND
-    told = capsys.readouterr().err
-    assert "needs torch" in told
+    assert "run `make training`" in told.replace("\n", " ")
     assert "Traceback" not in told

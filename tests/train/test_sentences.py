@@ -14,7 +14,9 @@ from barometer.errors import BadConfiguration, BadInput
 from tests.train.encoder.tiny import a_tiny_base
 from tests.train.made import many, write_lines
 
-torch = pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
+torch = pytest.importorskip(
+    "torch", reason="training needs torch: `make training-tests` runs these tests, before all others"
+)
 pytest.importorskip("onnx", reason="exporting needs onnx (extra train)")
 pytest.importorskip("onnxruntime", reason="reading needs onnxruntime (extra run)")
 

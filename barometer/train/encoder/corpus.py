@@ -106,7 +106,7 @@ def read_corpus(
 def _apart(frame: pl.DataFrame, kept_back: Sequence[str], events: Collection[str], data: Path) -> pl.DataFrame:
     """`frame` without copies and near copies of posts kept back, and without tweets about their events."""
     event_of = event_of_text(data / "posts" / RUMOUREVAL)
-    is_of_event = np.array([event_of.get(plain(text)) in events for text in frame["text"]])
+    is_of_event = np.array([event_of.get(plain(text)) in events for text in frame["text"]], dtype=np.bool_)
     return frame.filter(~(is_of_event | is_copy(frame["text"].to_list(), kept_back)))
 
 

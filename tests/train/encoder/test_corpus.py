@@ -45,6 +45,26 @@ def test_posts_labelled_for_training_are_learnt_from_and_never_judge(corpus: Cor
     assert not set(corpus.annotated.texts) & set(corpus.texts)
 
 
+def test_a_file_without_labels_made_for_training_is_none_to_learn_from(
+    folder: tuple[Path, Path], tmp_path: Path
+) -> None:
+    empty = tmp_path / "annotated.csv"
+    empty.write_text("digest,trust,target,rumour,hostile\n", "utf-8")
+    found = read_corpus(*folder, cache=tmp_path, annotated=empty)
+    assert len(found.annotated) == 0
+    assert len(found.main) == len(found.learn)
+
+
+@pytest.mark.parametrize("fold", [1, 4])
+def test_another_fold_keeps_other_posts_back(
+    folder: tuple[Path, Path], tmp_path: Path, corpus: Corpus, fold: int
+) -> None:
+    found = read_corpus(*folder, cache=tmp_path, annotated=folder[0] / ANNOTATED_NAME, fold=fold)
+    assert not set(found.validation.tolist()) & set(corpus.validation.tolist())
+    assert not set(found.member[found.learn].tolist()) & set(found.member[found.validation].tolist())
+    assert found.parts.held_out.tolist() == corpus.parts.held_out.tolist()
+
+
 def test_no_auxiliary_or_taught_text_is_one_that_judges(corpus: Corpus) -> None:
     judged = {plain(text) for text in corpus.posts["text"][np.concatenate([corpus.validation, corpus.parts.held_out])]}
     assert not judged & {plain(text) for text in (*corpus.auxiliary.texts, *corpus.taught.texts)}

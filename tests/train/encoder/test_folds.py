@@ -15,7 +15,9 @@ from barometer.train.encoder.corpus import read_corpus
 from barometer.train.encoder.recipe import Recipe
 from tests.train.encoder.tiny import ANNOTATED_NAME, a_full_data_folder, a_tiny_base
 
-torch = pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
+torch = pytest.importorskip(
+    "torch", reason="training needs torch: `make training-tests` runs these tests, before all others"
+)
 
 from barometer.train.encoder import folds  # noqa: E402
 

@@ -16,7 +16,9 @@ from barometer.train.encoder.recipe import Recipe
 from tests.train.encoder.tiny import a_tiny_base
 from tests.train.made import frame, many
 
-torch = pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
+torch = pytest.importorskip(
+    "torch", reason="training needs torch: `make training-tests` runs these tests, before all others"
+)
 
 from barometer.train.encoder import loop  # noqa: E402
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from barometer.errors import BadConfiguration
 from tests.train.encoder.tiny import a_tiny_base
 
-torch = pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
+torch = pytest.importorskip(
+    "torch", reason="training needs torch: `make training-tests` runs these tests, before all others"
+)
 
 from barometer.train.encoder import network as module  # noqa: E402
 

@@ -16,7 +16,9 @@ from barometer.tables import LABEL_HEADS
 from barometer.train.encoder.recipe import Recipe, teacher_recipe
 from tests.train.encoder.tiny import ANNOTATED_NAME, a_full_data_folder, a_tiny_base
 
-torch = pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
+torch = pytest.importorskip(
+    "torch", reason="training needs torch: `make training-tests` runs these tests, before all others"
+)
 pytest.importorskip("onnx", reason="exporting needs onnx (extra train)")
 pytest.importorskip("onnxruntime", reason="reading needs onnxruntime (extra run)")
 

@@ -33,7 +33,9 @@ def words() -> list[str]:
 
 def a_tiny_base(folder: Path) -> Path:
     """A BERT of one layer, 32 wide, in the files of a real base; skips without torch."""
-    pytest.importorskip("torch", reason="training needs torch, which is not among the test requirements")
+    pytest.importorskip(
+        "torch", reason="training needs torch: `make training-tests` runs these tests, before all others"
+    )
     transformers = pytest.importorskip("transformers", reason="training needs transformers (extra train)")
     tokenizers = pytest.importorskip("tokenizers", reason="training needs tokenizers (extra train)")
     vocabulary = {word: place for place, word in enumerate(dict.fromkeys((*SPECIAL, *words(), *PLACES)))}
