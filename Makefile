@@ -16,6 +16,7 @@ TRAIN_STAMP := $(VENV)/.train-$(call checksum,train)
 # which of its files is the right one depends on the machine. `make test TRAINING=no` does without.
 TORCH := $(VENV)/torch
 TORCH_VERSION := 2.13.0
+TORCH_STAMP := $(VENV)/.torch-$(TORCH_VERSION)
 TRAINING ?= yes
 TRAINING_TESTS := tests/train/encoder tests/train/test_sentences.py tests/test_cli_models.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -43,15 +44,13 @@ up: $(RUN_STAMP) ## Airflow's interface and the release site on this machine, un
 test: test-env system-parts $(if $(TESTS),,training-tests) ## Install the test tools and run the whole suite
 	@$(BIN)/python -m pytest -n 3 --dist loadscope $(TESTS)
 
-training: $(TRAIN_STAMP) ## What training needs beside the rest: torch, in .venv/torch (PYTHONPATH=.venv/torch)
-	@test -d $(TORCH) || { echo "Installing torch $(TORCH_VERSION) into $(TORCH) ..." && $(call torch,--no-deps); }
-	@$(with-torch) -c 'import torch' 2>/dev/null || $(call torch,--upgrade)
+training: $(TORCH_STAMP) ## What training needs beside the rest: torch, in .venv/torch (PYTHONPATH=.venv/torch)
 
 # Tests of training, by themselves: the rest of the suite is to run without torch, as the nights do.
 training-tests: test-env
-	@test "$(TRAINING)" = yes || { echo "Not tested: training (TRAINING=$(TRAINING))."; exit 0; } && \
-	{ $(MAKE) training || { echo "Torch cannot be installed here: the tests of training are skipped."; exit 0; }; } && \
-	{ ! $(with-torch) -c 'import torch' 2>/dev/null || $(with-torch) -m pytest -q -W ignore $(TRAINING_TESTS); }
+	@if test "$(TRAINING)" != yes; then echo "Not tested: training (TRAINING=$(TRAINING))."; \
+	elif $(MAKE) training && $(with-torch) -c 'import torch'; then $(with-torch) -m pytest -q -W ignore $(TRAINING_TESTS); \
+	else echo "What training needs cannot be installed here (above): its tests are skipped."; fi
 
 lint: test-env ## Style, types and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -90,6 +89,12 @@ $(TEST_STAMP): | $(RUN_STAMP)
 $(TRAIN_STAMP): | $(TEST_STAMP)
 	@$(call install,train)
 	@rm -f $(VENV)/.train-* && touch $@
+
+# Torch alone where that will do; with the libraries it needs where it does not.
+$(TORCH_STAMP): | $(TRAIN_STAMP)
+	@echo "Installing torch $(TORCH_VERSION) into $(TORCH) ..." && rm -rf $(TORCH) && $(call torch,--no-deps)
+	@$(with-torch) -c 'import torch' 2>/dev/null || $(call torch,--upgrade)
+	@rm -f $(VENV)/.torch-* && touch $@
 
 with-torch = PYTHONPATH=$(TORCH) $(BIN)/python
 torch = $(BIN)/python -m pip install --quiet $(1) --target $(TORCH) "torch==$(TORCH_VERSION)"

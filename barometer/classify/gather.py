@@ -7,6 +7,7 @@ depends on the order of the rows; a rumour keeps its id as long as a group goes 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import permutations
 from typing import Protocol
 
@@ -61,59 +62,49 @@ def gather(
     around: Alike,
     words: TfidfVectorizer,
     rulings: Rulings = NO_RULINGS,
+    taken: frozenset[str] = frozenset(),
 ) -> pl.DataFrame:
     """Rows of `MOVES`: every post of `fresh`, and the posts of `known` that change their rumour tonight.
 
-    `known` has `post, created_at, text, area, rumour`, `fresh` the same without `rumour`. `similarity` is the mean
-    alikeness to the other posts of the rumour, 1 for a post alone. `reason`: a post founded a rumour or joined one; its
-    earlier rumour was merged into another, it split off, or it moved to another that lives. What a person merged or
-    took out (`rulings`; `known` must already follow it) stays so. Without anything fresh nothing moves. A night with
-    very many fresh posts is taken in parts, the oldest first.
+    `known` has `post, created_at, text, area, rumour`, `fresh` the same without `rumour`; `taken` are the ids that no
+    new rumour may bear. `similarity` is the mean alikeness to the other posts of the rumour, 1 for a post alone.
+    `reason`: a post founded a rumour or joined one; its earlier rumour was merged into another, it split off, or it
+    moved to another that lives. What a person merged or took out (`rulings`; `known` must already follow it) stays so.
+    Without anything fresh nothing moves. A night with very many fresh posts is taken in parts, the oldest first.
     """
-    told, now = [pl.DataFrame(schema=MOVES)], known
-    in_order = fresh.sort("created_at", "post")
-    for part in in_order.iter_slices(MOST_FRESH_CLAIMS):
-        moves = _moves(now, part, around=around, words=words, rulings=rulings)
-        told.append(moves)
-        everyone = pl.concat([now, part.with_columns(rumour=pl.lit(None, dtype=pl.String)).select(now.columns)])
-        now = everyone.update(moves.select("post", "rumour"), on="post")
-    return told[-1] if len(told) == 2 else _in_all(pl.concat(told))
-
-
-def _in_all(moves: pl.DataFrame) -> pl.DataFrame:
-    """One row a post of what several parts of a night moved: where it is in the end, where it was in the beginning."""
-    of_post = moves.group_by("post", maintain_order=True)
-    ends = of_post.agg(
-        pl.col("rumour", "similarity").last(),
-        reason=pl.when(pl.col("moved_from").first().is_null())
-        .then(pl.col("reason").first())
-        .otherwise(pl.col("reason").last()),
-        moved_from=pl.col("moved_from").first(),
+    now, similarity = known, dict[str, float]()
+    for part in fresh.sort("created_at", "post").iter_slices(MOST_FRESH_CLAIMS):
+        unnamed = part.with_columns(rumour=pl.lit(None, dtype=pl.String)).select(known.columns)
+        found = _grouped(_liveliest(now), unnamed, around=around, words=words, rulings=rulings, taken=taken)
+        now = pl.concat([now, unnamed]).update(found.select("post", "rumour"), on="post")
+        similarity.update(found.select("post", "similarity").iter_rows())
+    before = pl.concat([known.select("post", moved_from="rumour"), fresh.select("post", moved_from=pl.lit(None))])
+    ends = now.sort("created_at", "post").join(before, on="post", maintain_order="left")
+    reasons = _reasons(ends["moved_from"].to_list(), ends["rumour"].to_list())
+    told = ends.with_columns(
+        similarity=pl.col("post").replace_strict(similarity, default=None, return_dtype=pl.Float64),
+        reason=pl.Series(reasons, dtype=pl.String),
     )
-    return ends.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).sort("post")
+    return told.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).select(list(MOVES)).sort("post")
 
 
-def _moves(
-    known: pl.DataFrame, fresh: pl.DataFrame, *, around: Alike, words: TfidfVectorizer, rulings: Rulings
+def _grouped(
+    known: pl.DataFrame,
+    fresh: pl.DataFrame,
+    *,
+    around: Alike,
+    words: TfidfVectorizer,
+    rulings: Rulings,
+    taken: frozenset[str],
 ) -> pl.DataFrame:
-    """`gather` of few enough fresh posts to compare all at once."""
-    nowhere = fresh.with_columns(rumour=pl.lit(None, dtype=pl.String)).select(known.columns)
-    posts = pl.concat([_liveliest(known), nowhere]).sort("created_at", "post")
+    """`post, rumour, similarity` of few enough posts to compare all at once; `fresh` have no rumour yet."""
+    posts = pl.concat([known, fresh]).sort("created_at", "post")
     before: Names = posts["rumour"].to_list()
     pairs = _pairs(posts, around, words)
     groups = grouped(_weighed(pairs, posts["post"].to_list(), before, around.stay, rulings), threshold=around.merge)
-    decided = (rulings.title.keys(), rulings.status.keys() | rulings.evidence.keys() | rulings.whole)
-    after = _named(groups, carried_on(groups, before, first=decided), posts["post"].to_list(), before)
-    told = pl.DataFrame(
-        {
-            "post": posts["post"],
-            "rumour": after,
-            "similarity": _similarity(pairs, groups),
-            "reason": _reasons(before, after),
-            "moved_from": pl.Series(before, dtype=pl.String),
-        }
-    )
-    return told.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).select(list(MOVES)).sort("post")
+    carried = carried_on(groups, before, first=rulings.decided)
+    after = _named(groups, carried, posts["post"].to_list(), taken.union(name for name in before if name))
+    return pl.DataFrame({"post": posts["post"], "rumour": after, "similarity": _similarity(pairs, groups)})
 
 
 def _pairs(posts: pl.DataFrame, around: Alike, words: TfidfVectorizer) -> Array:
@@ -138,10 +129,9 @@ def _copies(texts: pl.Series, words: TfidfVectorizer) -> Array:
 
 
 def _liveliest(known: pl.DataFrame) -> pl.DataFrame:
-    """Posts of the rumours heard last, whole rumours, `MOST_KNOWN_CLAIMS` at most: cost grows with the square."""
-    by_rumour = known.group_by("rumour").agg(pl.len(), last=pl.col("created_at").max())
-    kept = by_rumour.sort("last", "rumour", descending=True).filter(pl.col("len").cum_sum() <= MOST_KNOWN_CLAIMS)
-    return known.join(kept.select("rumour"), on="rumour", how="semi")
+    """The latest posts of the rumours heard last, `MOST_KNOWN_CLAIMS` at most: cost grows with the square."""
+    heard = pl.col("created_at").max().over("rumour")
+    return known.sort(heard, "rumour", "created_at", "post", descending=True).head(MOST_KNOWN_CLAIMS)
 
 
 def _together(before: Names) -> NDArray[np.bool_]:
@@ -176,14 +166,13 @@ def _decide(weighed: Array, posts: list[str], before: Names, rulings: Rulings) -
             weighed[place[post], without] = weighed[without, place[post]] = _NEVER
 
 
-def _named(groups: Numbers, carried: dict[int, str], posts: list[str], before: Names) -> list[str]:
+def _named(groups: Numbers, carried: dict[int, str], posts: list[str], taken: Collection[str]) -> list[str]:
     """Rumour of each post: that which its group goes on from, or one that the group's first post founds."""
-    taken = {rumour for rumour in before if rumour is not None}
-    names = dict(carried)
+    names, given = dict(carried), set(taken)
     for post, group in zip(posts, groups.tolist(), strict=True):
         if group not in names:
-            names[group] = _free_id(post, taken)
-            taken.add(names[group])
+            names[group] = _free_id(post, given)
+            given.add(names[group])
     return [names[group] for group in groups.tolist()]
 
 
@@ -196,7 +185,7 @@ def _free_id(post: str, taken: set[str]) -> str:
 
 
 def _reasons(before: Names, after: list[str]) -> list[str]:
-    """Why each post is where it is; of a post that stays, a reason that nobody reads."""
+    """Why each post is where it is, from where it was; of a post that stays, a reason that nobody reads."""
     begun = {rumour for rumour in before if rumour is not None}
     living, earlier = set(after), frozenset(begun)
     reasons = []

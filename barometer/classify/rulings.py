@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from barometer.night import Night
 
 RULINGS_FILE = "rumours.csv"
 DECISIONS = ("title", "status", "evidence", "merge", "split")
-STATUSES = ("seen", "assessed", "answered", "faded")
+FADED = "faded"
+STATUSES = ("seen", "assessed", "answered", FADED)
 LONGEST_TITLE = 140
 # A title is published: nobody's handle, address or number may stand in it.
 _IN_NO_TITLE = re.compile(r"@\w|https?://|www\.|\d{5}")
@@ -62,18 +63,36 @@ class Rulings:
         """Rumours that must not fall apart, since a person made them one."""
         return frozenset(self.into(rumour) for rumour in self.merged.values())
 
+    @property
+    def decided(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Rumours that a person put into words, and those about which a person decided anything else that lasts.
+
+        That a rumour has faded says nothing about who tells it next.
+        """
+        told = {rumour for rumour, status in self.status.items() if status != FADED}
+        parted = {rumour for _, rumour in self.taken_out}
+        return frozenset(self.title), frozenset(told | self.evidence.keys() | self.whole | parted)
+
     def inherited(self, heirs: Mapping[str, str]) -> Rulings:
         """These, with what was decided about rumours that became part of others (`heirs`: the one -> the other).
 
-        Evidence is added; a title or status holds for an heir that has none of its own.
+        Evidence is added; a title or status holds for an heir that has none of its own, but a claim that goes on in
+        another has not faded. What was taken out of the one stays out of the other, and what was made part of the one
+        becomes part of the other.
         """
         evidence = {rumour: list(claims) for rumour, claims in self.evidence.items()}
         for rumour, heir in heirs.items():
             theirs = evidence.setdefault(heir, []) if rumour in self.evidence else []
             theirs.extend(claim for claim in self.evidence.get(rumour, []) if claim not in theirs)
         title = {heirs[rumour]: title for rumour, title in self.title.items() if rumour in heirs}
-        status = {heirs[rumour]: status for rumour, status in self.status.items() if rumour in heirs}
-        return replace(self, title={**title, **self.title}, status={**status, **self.status}, evidence=evidence)
+        status = {heirs[rumour]: s for rumour, s in self.status.items() if rumour in heirs and s != FADED}
+        return Rulings(
+            title={**title, **self.title},
+            status={**status, **self.status},
+            evidence=evidence,
+            merged={rumour: heirs.get(into, into) for rumour, into in self.merged.items()},
+            taken_out=self.taken_out | {(post, heirs.get(rumour, rumour)) for post, rumour in self.taken_out},
+        )
 
 
 def following(rumour: str, into: Mapping[str, str], *, until: Collection[str] = ()) -> str:

@@ -9,6 +9,7 @@ A rumour's status follows from its posts, unless a person decided it (`rulings.p
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import polars as pl
@@ -61,6 +62,8 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
         known_evidence = frozenset(read_library(night.city.folder)["id"])
         rulings = read_rulings(*rulings_folders(night), night=night.night, evidence=known_evidence)
         posts, earlier = _posts(night), _earlier(night)
+        living = set(earlier["rumour"]) - rulings.merged.keys()
+        rulings = rulings.inherited(_heirs(night, rulings, pl.col("night") < night.night, alive=living))
         ruled = _ruled(earlier, rulings)
         claims = posts.join(_claims(night, model), on="post").join(earlier.select("post"), on="post", how="anti")
         words = words_of_claims(posts["text"].to_list())
@@ -68,8 +71,10 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
         written = _with_ruled(night, pl.concat([moves, _older(night, moves, ruled)]), earlier, ruled)
         night.lake.replace("rumour_posts", written, partition={"night": night.night})
         members = _members(night, model, _latest(pl.concat([earlier, written])))
-        decided = rulings.inherited(_heirs(night, alive=frozenset(members["rumour"])))
-        night.lake.replace("rumours", _rumours(night, members, words, decided), partition={"night": night.night})
+        heirs = _heirs(night, rulings, pl.col("night") <= night.night, alive=set(members["rumour"]))
+        night.lake.replace(
+            "rumours", _rumours(night, members, words, rulings.inherited(heirs)), partition={"night": night.night}
+        )
         return record(night, STEP, WHOLE_STEP, passed_through(claims.height))
 
 
@@ -99,11 +104,19 @@ def _latest(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _ruled(earlier: pl.DataFrame, rulings: Rulings) -> pl.DataFrame:
     """`earlier` as a person's decisions change it."""
-    rumours = [
-        rumour_id(post) if (post, rumour) in rulings.taken_out else rulings.into(rumour)
-        for post, rumour in earlier.select("post", "rumour").iter_rows()
-    ]
+    rumours = [_ruled_rumour(post, rumour, rulings) for post, rumour in earlier.select("post", "rumour").iter_rows()]
     return earlier.with_columns(pl.Series("rumour", rumours, dtype=pl.String))
+
+
+def _ruled_rumour(post: str, rumour: str, rulings: Rulings) -> str:
+    """The rumour of a post: what its own became part of, unless a person took the post out of that."""
+    into = rulings.into(rumour)
+    if (post, into) not in rulings.taken_out:
+        return into
+    own = rumour_id(post)
+    while (post, own) in rulings.taken_out or own in rulings.merged:
+        own = rumour_id(own)
+    return own
 
 
 def _claims(night: Night, model: str) -> pl.DataFrame:
@@ -139,7 +152,8 @@ def _moves(
         columns = ("post", "created_at", "text", "area")
         around = _around(night, posts.filter(pl.col("synthetic") == synthetic), embedder)
         alike = known.filter(pl.col("synthetic") == synthetic).select(*columns, "rumour")
-        found = gather(alike, fresh.select(columns), around=around, words=words, rulings=rulings)
+        taken = frozenset(ruled["rumour"])
+        found = gather(alike, fresh.select(columns), around=around, words=words, rulings=rulings, taken=taken)
         parts.append(_as_rows(night, found.with_columns(synthetic=pl.lit(synthetic))))
     return pl.concat(parts)
 
@@ -165,14 +179,15 @@ def _absorbed(moves: pl.DataFrame) -> pl.DataFrame:
     return went.sort("len", "rumour", descending=[True, False]).unique("moved_from", keep="first").drop("len")
 
 
-def _heirs(night: Night, *, alive: frozenset[str]) -> dict[str, str]:
-    """Rumour that is no more -> the living one that it became part of, in the end."""
-    merges = night.lake.read("rumour_posts").filter((pl.col("night") <= night.night) & (pl.col("reason") == MERGED))
+def _heirs(night: Night, rulings: Rulings, nights: pl.Expr, *, alive: Collection[str]) -> dict[str, str]:
+    """Rumour that is no more -> the living one that it became part of in the end, by itself or by a person's word."""
+    merges = night.lake.read("rumour_posts").filter(nights & (pl.col("reason") == MERGED))
     into: dict[str, str] = {}
     for _, moves in merges.sort("night", "post").collect().group_by("night", maintain_order=True):
         into.update(_absorbed(moves).rows())
-    gone = {rumour: following(rumour, into, until=alive) for rumour in into if rumour not in alive}
-    return {rumour: heir for rumour, heir in gone.items() if heir in alive}
+    into.update(rulings.merged)
+    ends = {rumour: following(rumour, into, until=alive) for rumour in into if rumour not in alive}
+    return {rumour: heir for rumour, heir in ends.items() if heir in alive}
 
 
 def _with_ruled(night: Night, moves: pl.DataFrame, earlier: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:

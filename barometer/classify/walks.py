@@ -21,7 +21,7 @@ from barometer.classify.alike import largest, products
 from barometer.classify.embed import Array, Closeness, Embedder, Rows, days_of, fit_city_words
 from barometer.classify.evidence import readable
 
-# A city's night must stay cheap: of more posts than this, those most like a claim are walked through.
+# A city's night must stay cheap: of more posts than this, those most like a claim are walked through, and all claims.
 MOST_POSTS = 2_000
 NEIGHBOURS = 15
 # In a young city fifteen posts would be everybody: a post has no more neighbours than one in so many posts.

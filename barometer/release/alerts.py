@@ -12,12 +12,14 @@ from barometer.indicators import Indicator, Indicators
 from barometer.release.coarse import clean
 from barometer.release.language import ENGLISH, Language
 from barometer.release.protect import shown_step
-from barometer.release.words import between, interval_in_words
+from barometer.release.words import between
 
 _OF_ONE_SERIES = ("indicator", "geography", "area")
 # Odds beyond this rest on the far tails of a distribution that nobody has seen.
 LONGEST_ODDS = 1_000_000
 _TINY = 1e-9
+# Decimals of a change in words: none are needed for whole percentage points, one for points of a scale.
+_FEWEST, _MOST_DECIMALS = {True: 0, False: 1}, 3
 
 
 def shown_alerts(rows: pl.DataFrame, *, shown: pl.DataFrame, indicators: Indicators) -> pl.DataFrame:
@@ -53,13 +55,18 @@ def alert_sentence(row: Mapping[str, Any], indicator: Indicator, title: str, lan
 
 
 def _from_to(nearer: float, farther: float, indicator: Indicator, language: Language) -> str:
-    """The ends of a change without sign: shares in percentage points, whole ones where both are."""
-    if not indicator.is_share:
-        return interval_in_words(nearer, farther, indicator, language)
-    ends = (100 * nearer, 100 * farther)
-    decimals = 0 if all(abs(end - round(end)) < _TINY for end in ends) else 1
+    """The ends of a change without sign, with as many decimals as they have; shares in percentage points."""
+    scale = 100 if indicator.is_share else 1
+    ends = (scale * nearer, scale * farther)
+    decimals = next((d for d in range(_FEWEST[indicator.is_share], _MOST_DECIMALS) if _has(ends, d)), _MOST_DECIMALS)
     start, end = (language.number(size, decimals) for size in ends)
-    return language.say("%(size)s percentage points", size=between(start, end, language))
+    told = between(start, end, language)
+    return language.say("%(size)s percentage points", size=told) if indicator.is_share else told
+
+
+def _has(ends: tuple[float, float], decimals: int) -> bool:
+    """Whether so many decimals tell both ends exactly."""
+    return all(abs(end - round(end, decimals)) < _TINY for end in ends)
 
 
 def _message(row: Mapping[str, Any], indicator: Indicator) -> str:

@@ -103,6 +103,20 @@ def test_an_heir_has_what_was_decided_about_those_it_took_in_unless_it_has_its_o
     assert ruled.inherited({}) == ruled
 
 
+def test_a_claim_that_goes_on_in_another_has_not_faded() -> None:
+    ruled = Rulings({}, {"aa": "faded", "bb": "answered"}, {}, {}, frozenset())
+    assert ruled.inherited({"aa": "cc", "bb": "dd"}).status == {"aa": "faded", "bb": "answered", "dd": "answered"}
+    assert ruled.decided == (frozenset(), {"bb"})
+
+
+def test_what_was_taken_out_or_merged_follows_to_the_heir() -> None:
+    ruled = Rulings({}, {}, {}, {"xx": "aa"}, frozenset({("post", "aa")}))
+    found = ruled.inherited({"aa": "bb"})
+    assert found.taken_out == {("post", "aa"), ("post", "bb")}
+    assert (found.into("xx"), found.whole) == ("bb", {"bb"})
+    assert found.decided[1] == {"aa", "bb"}
+
+
 @pytest.mark.parametrize(
     ("into", "until", "expected"),
     [
@@ -303,3 +317,52 @@ def test_what_a_person_decided_holds_for_the_rumour_that_it_became_part_of(night
     versions = last.lake.versions()
     group_rumours(last)
     assert last.lake.versions() == versions
+
+
+def test_a_person_who_merges_a_rumour_takes_what_was_decided_about_it_along(night: Night) -> None:
+    put_claims(night, a_claim("a"), a_claim("w", WATER))
+    group_rumours(night)
+    library, water = rumour_id("a"), rumour_id("w")
+    put_evidence(night)
+    lines = [f"{water},title,The water has lead in it,{night.night},", f"{water},evidence,library-2026,{night.night},"]
+    written(night.city.folder, *lines)
+    group_rumours(night)
+    assert state(night, water)["title"] == "The water has lead in it"
+    # when a person says on a later night that it is another's claim
+    later = nights_later(night, 1)
+    written(night.city.folder, *lines, f"{water},merge,{library},{later.night},")
+    put_claims(later, a_claim("b"))
+    group_rumours(later)
+    found = state(later, library)
+    assert (found["title"], found["evidence"]) == ("The water has lead in it", ["library-2026"])
+    assert set(members(later).values()) == {library}
+
+
+def test_what_was_taken_out_of_a_rumour_stays_out_of_the_one_that_it_became_part_of(night: Night) -> None:
+    # given a post taken out of a rumour, which then becomes part of a titled one
+    put_claims(night, a_claim("a"), a_claim("p"), a_claim("w", WATER))
+    group_rumours(night)
+    library, water = members(night)["a"], members(night)["w"]
+    lines = [f"{library},split,p,{night.night},", f"{water},title,Water,{night.night},"]
+    written(night.city.folder, *lines)
+    second, third = nights_later(night, 1), nights_later(night, 2)
+    put_claims(second, *(a_claim(f"both{number}", f"{LIBRARY} {WATER}") for number in range(5)))
+    group_rumours(second)
+    put_claims(third, a_claim("more"))
+    group_rumours(third)
+    # then it stands apart from the others on every night after
+    found = members(third)
+    assert found["p"] != found["a"]
+    assert found["a"] == found["more"]
+
+
+def test_the_post_that_founded_a_rumour_can_be_taken_out_of_it_for_good(night: Night) -> None:
+    put_claims(night, a_claim("a"), a_claim("b"))
+    group_rumours(night)
+    written(night.city.folder, f"{rumour_id('a')},split,a,{night.night},")
+    # when quiet nights pass
+    for days in (1, 2, 3):
+        group_rumours(nights_later(night, days))
+    found = members(night)
+    assert (found["a"], found["b"]) == (rumour_id(rumour_id("a")), rumour_id("a"))
+    assert table(night, "rumour_posts").filter(post="a")["reason"].to_list() == ["founded", "ruled"]

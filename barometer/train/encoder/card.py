@@ -60,7 +60,7 @@ _LIMITS = """## Known limits
 - Gold and silver were labelled by the same kind of annotator; agreement with people of the city is untested.
 - Real posts say little about local government (13 gold and silver posts): that class is learnt from made-up posts.
 - Six of ten dev posts are made up: read the columns by set, not the one over all.
-- As it ships it was not cross-validated: each fold would need a teacher of its own. Its recipe without one was.
+- As it ships it was not cross-validated: each fold would need a teacher of its own.
 - In auxiliary posts only accounts, links, e-mails and digits are masked; in all others the names of persons too.
 - Names that nobody listed still move some labels (swaps, above). A city lists its neighbourhoods before training.
 - Mentions of groups are called hostile, and hate is overlooked, as often as HateCheck above tells: hostility is not
@@ -114,7 +114,9 @@ def write_card(folder: Path) -> None:
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     beside = stored_figures(linear) if is_beside else None
     folds = json.loads(path.read_text(encoding="utf-8")) if (path := folder / FOLDS_FILE).is_file() else None
-    folds_beside = json.loads((linear / "metrics.json").read_text("utf-8"))["cross_validated"] if is_beside else None
+    of_linear = linear / "metrics.json"
+    has_both = folds is not None and is_beside and of_linear.is_file()
+    folds_beside = json.loads(of_linear.read_text("utf-8"))["cross_validated"] if has_both else None
     written = card(stored_figures(folder), training, manifest, beside, folds=folds, folds_beside=folds_beside)
     (folder / "card.md").write_text(written, encoding="utf-8")
 

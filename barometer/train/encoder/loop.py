@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ CHECKPOINT = "checkpoint.pt"
 _AUXILIARY_WEIGHT = 0.5
 _MAXIMUM_GRADIENT = 1.0
 _STEPS_BETWEEN_LINES = 10
+_HASH_LETTERS = 16
 
 Score = Callable[[dict[str, Floats]], float]
 
@@ -88,7 +90,7 @@ def train(
     if start is not None:
         network.load_state_dict(torch.load(start, weights_only=True)["best"])
     tokenizer = read_tokenizer(base, longest_tokens=recipe.longest_tokens)
-    run = _Run(network, tokenizer, material, recipe, seed=seed, say=say)
+    run = _Run(network, tokenizer, material, recipe, base=base.name, seed=seed, say=say)
     progress = run.resumed(folder / CHECKPOINT)
     while not progress.is_finished(recipe):
         run.epoch(progress.epochs)
@@ -117,9 +119,11 @@ class _Run:
         material: Material,
         recipe: Recipe,
         *,
+        base: str,
         seed: int,
         say: Callable[[str], None],
     ) -> None:
+        self.base = base
         self.network, self.material, self.recipe, self.seed, self.say = network, material, recipe, seed, say
         self.tokenizer, self.stand_in = tokenizer, StandIns(stand_ins() if recipe.has_stand_ins else {})
         self.padding = int(network.encoder.config.pad_token_id or 0)
@@ -260,8 +264,15 @@ class _Run:
         os.replace(path.with_suffix(".new"), path)
 
     def _identity(self) -> str:
-        sizes = [len(part) for part in vars(self.material).values()]
-        return json.dumps({"recipe": asdict(self.recipe), "seed": self.seed, "posts": sizes}, sort_keys=True)
+        parts = vars(self.material).values()
+        known = {
+            "recipe": asdict(self.recipe),
+            "seed": self.seed,
+            "base": self.base,
+            "posts": [len(part) for part in parts],
+            "content": content_of(parts),
+        }
+        return json.dumps(known, sort_keys=True)
 
 
 def _soft(batch: Examples, head: str, scores: Any) -> Any | None:
@@ -269,6 +280,18 @@ def _soft(batch: Examples, head: str, scores: Any) -> Any | None:
     if soft is None or np.isnan(soft).all():
         return None
     return torch.from_numpy(soft).to(scores.device)
+
+
+def content_of(parts: Iterable[Examples]) -> str:
+    """Hash of all texts, labels and a teacher's probabilities: a checkpoint of others is none to go on from."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update("\x1f".join(part.texts).encode())
+        for head in sorted(part.labels):
+            found.update(part.labels[head].tobytes())
+        for head in sorted(part.soft):
+            found.update(part.soft[head].tobytes())
+    return found.hexdigest()[:_HASH_LETTERS]
 
 
 def recipe_share(steps: int, share: float) -> float:

@@ -111,6 +111,24 @@ def test_a_finished_run_is_not_run_again(base: Path, tmp_path: Path) -> None:
     assert lines == ["going on after epoch 3"]
 
 
+@pytest.mark.parametrize("what", ["labels", "texts", "probabilities"])
+def test_a_checkpoint_of_other_posts_is_not_taken_up_however_many_they_are(
+    base: Path, tmp_path: Path, what: str
+) -> None:
+    before = material()
+    loop.train(base, before, RECIPE, None, seed=3, folder=tmp_path, say=lambda line: None)
+    main = before.main
+    if what == "labels":
+        main = replace(main, labels={**main.labels, "hostile": 1 - np.maximum(main.labels["hostile"], 0)})
+    elif what == "texts":
+        main = main.reworded([f"{text} again" for text in main.texts])
+    else:
+        main = main.taught({"hostile": np.full_like(main.soft["hostile"], 0.5)})
+    lines: list[str] = []
+    loop.train(base, replace(before, main=main), RECIPE, None, seed=3, folder=tmp_path, say=lines.append)
+    assert "starting anew" in lines[0]
+
+
 def test_another_recipes_checkpoint_is_not_taken_up(base: Path, tmp_path: Path) -> None:
     loop.train(base, material(), RECIPE, None, seed=3, folder=tmp_path, say=lambda line: None)
     lines: list[str] = []
@@ -152,7 +170,7 @@ def a_run(base: Path, posts: loop.Material, recipe: Recipe = RECIPE) -> Any:
     heads = {head: len(classes) for head, classes in loop.ALL_CLASSES.items()}
     network = loop.new_network(base, heads, dropout=0.0, seed=1)
     tokenizer = loop.read_tokenizer(base, longest_tokens=16)
-    return loop._Run(network, tokenizer, posts, recipe, seed=1, say=lambda line: None)
+    return loop._Run(network, tokenizer, posts, recipe, base=base.name, seed=1, say=lambda line: None)
 
 
 def test_only_broad_epochs_hold_auxiliary_and_taught_posts(base: Path) -> None:
