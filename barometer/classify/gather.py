@@ -80,12 +80,25 @@ def gather(
         similarity.update(found.select("post", "similarity").iter_rows())
     before = pl.concat([known.select("post", moved_from="rumour"), fresh.select("post", moved_from=pl.lit(None))])
     ends = now.sort("created_at", "post").join(before, on="post", maintain_order="left")
+    alike = pl.col("post").replace_strict(similarity, default=None, return_dtype=pl.Float64)
+    ends = _followed(ends.with_columns(similarity=alike))
     reasons = _reasons(ends["moved_from"].to_list(), ends["rumour"].to_list())
-    told = ends.with_columns(
-        similarity=pl.col("post").replace_strict(similarity, default=None, return_dtype=pl.Float64),
-        reason=pl.Series(reasons, dtype=pl.String),
-    )
+    told = ends.with_columns(reason=pl.Series(reasons, dtype=pl.String))
     return told.filter(pl.col("rumour").ne_missing(pl.col("moved_from"))).select(list(MOVES)).sort("post")
+
+
+def _followed(ends: pl.DataFrame) -> pl.DataFrame:
+    """`ends` with the posts that were not compared, one too many, following those of their rumour if these all left."""
+    compared = ends.drop_nulls("similarity")
+    went = compared.drop_nulls("moved_from").group_by("moved_from", into="rumour").agg(pl.len(), pl.mean("similarity"))
+    most = went.sort("len", "into", descending=[True, False]).unique("moved_from", keep="first", maintain_order=True)
+    left = most.filter(~pl.col("moved_from").is_in(compared["rumour"].to_list()))
+    found = ends.join(left.drop("len"), on="moved_from", how="left", maintain_order="left")
+    follows = pl.col("similarity").is_null() & pl.col("into").is_not_null()
+    return found.with_columns(
+        rumour=pl.when(follows).then("into").otherwise("rumour"),
+        similarity=pl.coalesce("similarity", "similarity_right"),
+    ).select(ends.columns)
 
 
 def _grouped(
@@ -129,9 +142,17 @@ def _copies(texts: pl.Series, words: TfidfVectorizer) -> Array:
 
 
 def _liveliest(known: pl.DataFrame) -> pl.DataFrame:
-    """The latest posts of the rumours heard last, `MOST_KNOWN_CLAIMS` at most: cost grows with the square."""
+    """The latest posts of rumours, those heard last first, `MOST_KNOWN_CLAIMS` at most: cost grows with the square.
+
+    Of each rumour the latest post comes before any other's second, so that a large one hides none.
+    """
+    ordered = known.sort("created_at", "post", descending=True)
+    place = pl.int_range(pl.len()).over("rumour")
     heard = pl.col("created_at").max().over("rumour")
-    return known.sort(heard, "rumour", "created_at", "post", descending=True).head(MOST_KNOWN_CLAIMS)
+    first = ordered.with_columns(place=place, heard=heard).sort(
+        "place", pl.col("heard"), "rumour", descending=[False, True, True]
+    )
+    return first.head(MOST_KNOWN_CLAIMS).drop("place", "heard")
 
 
 def _together(before: Names) -> NDArray[np.bool_]:

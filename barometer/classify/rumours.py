@@ -62,13 +62,12 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
         known_evidence = frozenset(read_library(night.city.folder)["id"])
         rulings = read_rulings(*rulings_folders(night), night=night.night, evidence=known_evidence)
         posts, earlier = _posts(night), _earlier(night)
-        living = set(earlier["rumour"]) - rulings.merged.keys()
-        rulings = rulings.inherited(_heirs(night, rulings, pl.col("night") < night.night, alive=living))
+        rulings = _up_to_date(night, earlier, rulings)
         ruled = _ruled(earlier, rulings)
         claims = posts.join(_claims(night, model), on="post").join(earlier.select("post"), on="post", how="anti")
         words = words_of_claims(posts["text"].to_list())
         moves = _moves(night, posts, ruled, claims, words=words, rulings=rulings, embedder=embedder)
-        written = _with_ruled(night, pl.concat([moves, _older(night, moves, ruled)]), earlier, ruled)
+        written = _with_ruled(night, pl.concat([moves, _older(night, moves, ruled, rulings)]), earlier, ruled)
         night.lake.replace("rumour_posts", written, partition={"night": night.night})
         members = _members(night, model, _latest(pl.concat([earlier, written])))
         heirs = _heirs(night, rulings, pl.col("night") <= night.night, alive=set(members["rumour"]))
@@ -102,19 +101,31 @@ def _latest(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("night", "post").unique("post", keep="last", maintain_order=True)
 
 
+def _up_to_date(night: Night, earlier: pl.DataFrame, rulings: Rulings) -> Rulings:
+    """The rulings as they hold for the rumours that live after the nights before; what has an heir, for that."""
+    before, living = pl.col("night") < night.night, set(earlier["rumour"]) - rulings.merged.keys()
+    heirs = _heirs(night, rulings, before, alive=living)
+    # What a person makes others part of lives from now on, even where it had died meanwhile.
+    living |= {rulings.into(rumour) for rumour in earlier["rumour"]} - heirs.keys()
+    return rulings.inherited(_heirs(night, rulings, before, alive=living))
+
+
 def _ruled(earlier: pl.DataFrame, rulings: Rulings) -> pl.DataFrame:
     """`earlier` as a person's decisions change it."""
-    rumours = [_ruled_rumour(post, rumour, rulings) for post, rumour in earlier.select("post", "rumour").iter_rows()]
+    lived = frozenset(earlier["rumour"])
+    rumours = [
+        _ruled_rumour(post, rumour, rulings, lived) for post, rumour in earlier.select("post", "rumour").iter_rows()
+    ]
     return earlier.with_columns(pl.Series("rumour", rumours, dtype=pl.String))
 
 
-def _ruled_rumour(post: str, rumour: str, rulings: Rulings) -> str:
+def _ruled_rumour(post: str, rumour: str, rulings: Rulings, lived: frozenset[str]) -> str:
     """The rumour of a post: what its own became part of, unless a person took the post out of that."""
     into = rulings.into(rumour)
     if (post, into) not in rulings.taken_out:
         return into
     own = rumour_id(post)
-    while (post, own) in rulings.taken_out or own in rulings.merged:
+    while own in lived or own in rulings.merged or (post, own) in rulings.taken_out:
         own = rumour_id(own)
     return own
 
@@ -166,10 +177,12 @@ def _around(night: Night, posts: pl.DataFrame, embedder: Embedder | None) -> Ali
     return Walks(posts, closeness, Remembered(embedder or load_sentence_encoder(models)))
 
 
-def _older(night: Night, moves: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:
+def _older(night: Night, moves: pl.DataFrame, ruled: pl.DataFrame, rulings: Rulings) -> pl.DataFrame:
     """Rows for posts that were not compared tonight, being too old, and whose rumour became part of another."""
     into = _absorbed(moves).rename({"moved_from": "rumour", "rumour": "into"})
     left = ruled.join(moves.select("post"), on="post", how="anti").join(into, on="rumour")
+    out = pl.DataFrame(sorted(rulings.taken_out), schema={"post": pl.String, "into": pl.String}, orient="row")
+    left = left.join(out, on=["post", "into"], how="anti")
     return _as_rows(night, left.with_columns(rumour=pl.col("into"), reason=pl.lit(MERGED), moved_from=pl.col("rumour")))
 
 

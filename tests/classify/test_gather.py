@@ -192,8 +192,8 @@ def test_what_a_person_merged_does_not_fall_apart() -> None:
 
 
 def test_rumours_heard_last_are_compared_and_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    # given room for two known claims only
-    monkeypatch.setattr(module, "MOST_KNOWN_CLAIMS", 2)
+    # given room for one known claim only
+    monkeypatch.setattr(module, "MOST_KNOWN_CLAIMS", 1)
     before = pl.concat([known("L", claims(("a", LIBRARY))), known("WW", claims(("b", WATER), ("c", WATER), day=2))])
     moves = gathered(before, claims(("d", LIBRARY), ("e", WATER), day=3))
     assert rumour_of(moves) == {"d": rumour_id("d"), "e": "W"}

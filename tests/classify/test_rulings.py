@@ -366,3 +366,26 @@ def test_the_post_that_founded_a_rumour_can_be_taken_out_of_it_for_good(night: N
     found = members(night)
     assert (found["a"], found["b"]) == (rumour_id(rumour_id("a")), rumour_id("a"))
     assert table(night, "rumour_posts").filter(post="a")["reason"].to_list() == ["founded", "ruled"]
+
+
+def test_a_person_may_merge_into_a_rumour_that_has_become_part_of_another_meanwhile(night: Night) -> None:
+    # given two rumours, of which the older becomes part of the titled younger one before the person's word is in
+    put_claims(night, a_claim("a"), a_claim("w", WATER))
+    group_rumours(night)
+    library, water = rumour_id("a"), rumour_id("w")
+    titled = f"{water},title,The water has lead in it,{night.night},"
+    written(night.city.folder, titled)
+    second, third = nights_later(night, 1), nights_later(night, 2)
+    put_claims(second, *(a_claim(f"both{number}", f"{LIBRARY} {WATER}") for number in range(4)))
+    group_rumours(second)
+    assert set(members(second).values()) == {water}
+    # when the person says that the younger is the older one's claim
+    written(night.city.folder, titled, f"{water},merge,{library},{second.night},")
+    put_claims(third, a_claim("more"))
+    group_rumours(third)
+    # then all are one again under the older id, with the words that were given
+    assert set(members(third).values()) == {library}
+    assert state(third, library)["title"] == "The water has lead in it"
+    versions = third.lake.versions()
+    group_rumours(third)
+    assert third.lake.versions() == versions

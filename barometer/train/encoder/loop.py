@@ -37,6 +37,7 @@ _AUXILIARY_WEIGHT = 0.5
 _MAXIMUM_GRADIENT = 1.0
 _STEPS_BETWEEN_LINES = 10
 _HASH_LETTERS = 16
+_FILES_OF_A_BASE = frozenset({".json", ".safetensors", ".bin"})
 
 Score = Callable[[dict[str, Floats]], float]
 
@@ -90,7 +91,7 @@ def train(
     if start is not None:
         network.load_state_dict(torch.load(start, weights_only=True)["best"])
     tokenizer = read_tokenizer(base, longest_tokens=recipe.longest_tokens)
-    run = _Run(network, tokenizer, material, recipe, base=base.name, seed=seed, say=say)
+    run = _Run(network, tokenizer, material, recipe, origin=origin_of(base, start), seed=seed, say=say)
     progress = run.resumed(folder / CHECKPOINT)
     while not progress.is_finished(recipe):
         run.epoch(progress.epochs)
@@ -119,11 +120,11 @@ class _Run:
         material: Material,
         recipe: Recipe,
         *,
-        base: str,
+        origin: str,
         seed: int,
         say: Callable[[str], None],
     ) -> None:
-        self.base = base
+        self.origin = origin
         self.network, self.material, self.recipe, self.seed, self.say = network, material, recipe, seed, say
         self.tokenizer, self.stand_in = tokenizer, StandIns(stand_ins() if recipe.has_stand_ins else {})
         self.padding = int(network.encoder.config.pad_token_id or 0)
@@ -268,7 +269,7 @@ class _Run:
         known = {
             "recipe": asdict(self.recipe),
             "seed": self.seed,
-            "base": self.base,
+            "origin": self.origin,
             "posts": [len(part) for part in parts],
             "content": content_of(parts),
         }
@@ -280,6 +281,16 @@ def _soft(batch: Examples, head: str, scores: Any) -> Any | None:
     if soft is None or np.isnan(soft).all():
         return None
     return torch.from_numpy(soft).to(scores.device)
+
+
+def origin_of(base: Path, start: Path | None) -> str:
+    """Hash of what the weights begin as: the files of the base, and the checkpoint that a run goes on from."""
+    found = hashlib.sha256()
+    files = sorted(path for path in base.iterdir() if path.suffix in _FILES_OF_A_BASE)
+    for path in (*files, *([start] if start else [])):
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()[:_HASH_LETTERS]
 
 
 def content_of(parts: Iterable[Examples]) -> str:

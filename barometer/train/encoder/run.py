@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from barometer.train.encoder.evaluate import evaluate, figures_file
 from barometer.train.encoder.evaluate import write_figures as store
 from barometer.train.encoder.examples import Examples
 from barometer.train.encoder.export import write_encoder
-from barometer.train.encoder.loop import Material, identity_of, train
+from barometer.train.encoder.loop import CHECKPOINT, Material, content_of, identity_of, train
 from barometer.train.encoder.mentions import mentions, stand_ins
 from barometer.train.encoder.network import Network, base_folder, logits_of, read_tokenizer
 from barometer.train.encoder.precision import precision
@@ -99,10 +100,12 @@ def taught_material(corpus: Corpus, order: Order, say: Say) -> Material:
     teacher = train(folder, material, recipe, _scorer(corpus), seed=order.seed, folder=order.work / "teacher", say=say)
     tokenizer = read_tokenizer(folder, longest_tokens=recipe.longest_tokens)
     stand_in = StandIns(stand_ins() if recipe.has_stand_ins else {})
+    lesson = sha256(f"{identity_of(order.work / 'teacher' / CHECKPOINT)}".encode()).hexdigest()[:16]
 
     def taught(examples: Examples, name: str) -> Examples:
         texts = [*map(stand_in, examples.texts)]
-        return examples.taught(soft_labels(teacher, tokenizer, texts, folder=order.work / "soft" / name, say=say))
+        place = order.work / "soft" / lesson / f"{name}-{content_of([examples])}"
+        return examples.taught(soft_labels(teacher, tokenizer, texts, folder=place, say=say))
 
     return replace(material, main=taught(material.main, "main"), taught=taught(material.taught, "taught"))
 

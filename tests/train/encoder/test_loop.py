@@ -170,7 +170,7 @@ def a_run(base: Path, posts: loop.Material, recipe: Recipe = RECIPE) -> Any:
     heads = {head: len(classes) for head, classes in loop.ALL_CLASSES.items()}
     network = loop.new_network(base, heads, dropout=0.0, seed=1)
     tokenizer = loop.read_tokenizer(base, longest_tokens=16)
-    return loop._Run(network, tokenizer, posts, recipe, base=base.name, seed=1, say=lambda line: None)
+    return loop._Run(network, tokenizer, posts, recipe, origin="tiny", seed=1, say=lambda line: None)
 
 
 def test_only_broad_epochs_hold_auxiliary_and_taught_posts(base: Path) -> None:
