@@ -61,8 +61,9 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
     with timed(night, STEP):
         known_evidence = frozenset(read_library(night.city.folder)["id"])
         rulings = read_rulings(*rulings_folders(night), night=night.night, evidence=known_evidence)
-        posts, earlier = _posts(night), _earlier(night)
-        rulings = _up_to_date(night, earlier, rulings)
+        posts, history = _posts(night), _history(night)
+        earlier = _latest(history)
+        rulings = _up_to_date(history, earlier, rulings)
         ruled = _ruled(earlier, rulings)
         claims = posts.join(_claims(night, model), on="post").join(earlier.select("post"), on="post", how="anti")
         words = words_of_claims(posts["text"].to_list())
@@ -70,7 +71,7 @@ def group_rumours(night: Night, *, model: str = PROMOTED, embedder: Embedder | N
         written = _with_ruled(night, pl.concat([moves, _older(night, moves, ruled, rulings)]), earlier, ruled)
         night.lake.replace("rumour_posts", written, partition={"night": night.night})
         members = _members(night, model, _latest(pl.concat([earlier, written])))
-        heirs = _heirs(night, rulings, pl.col("night") <= night.night, alive=set(members["rumour"]))
+        heirs = _heirs(pl.concat([history, written]), rulings, alive=set(members["rumour"]))
         night.lake.replace(
             "rumours", _rumours(night, members, words, rulings.inherited(heirs)), partition={"night": night.night}
         )
@@ -92,22 +93,23 @@ def _posts(night: Night) -> pl.DataFrame:
     return posts.select(columns).collect().sort("post")
 
 
-def _earlier(night: Night) -> pl.DataFrame:
-    """The row of `rumour_posts` that holds for each post after the nights before."""
-    return _latest(night.lake.read("rumour_posts").filter(pl.col("night") < night.night).collect())
+def _history(night: Night) -> pl.DataFrame:
+    """Rows of `rumour_posts` of all nights before."""
+    return night.lake.read("rumour_posts").filter(pl.col("night") < night.night).collect()
 
 
 def _latest(rows: pl.DataFrame) -> pl.DataFrame:
+    """The row that holds for each post."""
     return rows.sort("night", "post").unique("post", keep="last", maintain_order=True)
 
 
-def _up_to_date(night: Night, earlier: pl.DataFrame, rulings: Rulings) -> Rulings:
+def _up_to_date(history: pl.DataFrame, earlier: pl.DataFrame, rulings: Rulings) -> Rulings:
     """The rulings as they hold for the rumours that live after the nights before; what has an heir, for that."""
-    before, living = pl.col("night") < night.night, set(earlier["rumour"]) - rulings.merged.keys()
-    heirs = _heirs(night, rulings, before, alive=living)
+    living = set(earlier["rumour"]) - rulings.merged.keys()
+    heirs = _heirs(history, rulings, alive=living)
     # What a person makes others part of lives from now on, even where it had died meanwhile.
     living |= {rulings.into(rumour) for rumour in earlier["rumour"]} - heirs.keys()
-    return rulings.inherited(_heirs(night, rulings, before, alive=living))
+    return rulings.inherited(_heirs(history, rulings, alive=living))
 
 
 def _ruled(earlier: pl.DataFrame, rulings: Rulings) -> pl.DataFrame:
@@ -192,11 +194,10 @@ def _absorbed(moves: pl.DataFrame) -> pl.DataFrame:
     return went.sort("len", "rumour", descending=[True, False]).unique("moved_from", keep="first").drop("len")
 
 
-def _heirs(night: Night, rulings: Rulings, nights: pl.Expr, *, alive: Collection[str]) -> dict[str, str]:
+def _heirs(history: pl.DataFrame, rulings: Rulings, *, alive: Collection[str]) -> dict[str, str]:
     """Rumour that is no more -> the living one that it became part of in the end, by itself or by a person's word."""
-    merges = night.lake.read("rumour_posts").filter(nights & (pl.col("reason") == MERGED))
     into: dict[str, str] = {}
-    for _, moves in merges.sort("night", "post").collect().group_by("night", maintain_order=True):
+    for _, moves in history.sort("night", "post").group_by("night", maintain_order=True):
         into.update(_absorbed(moves).rows())
     into.update(rulings.merged)
     ends = {rumour: following(rumour, into, until=alive) for rumour in into if rumour not in alive}
