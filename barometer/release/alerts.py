@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from barometer.indicators import Indicator, Indicators
-from barometer.release.coarse import clean
+from barometer.release.coarse import down_to_step, to_step, up_to_step
 from barometer.release.language import ENGLISH, Language
 from barometer.release.protect import shown_step
 from barometer.release.words import between
@@ -32,9 +32,9 @@ def shown_alerts(rows: pl.DataFrame, *, shown: pl.DataFrame, indicators: Indicat
     widths = shown.drop_nulls("value").group_by(_OF_ONE_SERIES).agg(width=shown_step().max())
     wide = rows.join(widths, on=_OF_ONE_SERIES, maintain_order="left")
     coarse = wide.with_columns(
-        change=clean((pl.col("change") / pl.col("width")).round() * pl.col("width")),
-        lower=clean((pl.col("lower") / pl.col("width") + _TINY).floor() * pl.col("width")),
-        upper=clean((pl.col("upper") / pl.col("width") - _TINY).ceil() * pl.col("width")),
+        to_step("change", pl.col("width")),
+        down_to_step("lower", pl.col("width")),
+        up_to_step("upper", pl.col("width")),
         evidence=pl.Series([_one_digit(value) for value in wide["evidence"]], dtype=pl.Float64),
     ).drop("width")
     said = [_message(row, indicators[row["indicator"]]) for row in coarse.iter_rows(named=True)]

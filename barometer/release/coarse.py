@@ -46,16 +46,31 @@ def coarse(rounded_n: pl.Expr) -> list[pl.Expr]:
     width = step(rounded_n)
     error = pl.max_horizontal(width / _ERROR_STEPS, pl.lit(FINEST))
     return [
-        clean((pl.col("value") / width).round() * width).alias("value"),
-        clean((pl.col("lower") / width + _TINY).floor() * width).alias("lower"),
-        clean((pl.col("upper") / width - _TINY).ceil() * width).alias("upper"),
-        clean((pl.col("standard_error") / error - _TINY).ceil() * error).alias("standard_error"),
+        to_step("value", width),
+        down_to_step("lower", width),
+        up_to_step("upper", width),
+        up_to_step("standard_error", error),
     ]
+
+
+def to_step(column: str, width: pl.Expr) -> pl.Expr:
+    """The column to the nearest multiple of `width`."""
+    return _clean((pl.col(column) / width).round() * width).alias(column)
+
+
+def down_to_step(column: str, width: pl.Expr) -> pl.Expr:
+    """The column to the multiple of `width` that is not above it."""
+    return _clean((pl.col(column) / width + _TINY).floor() * width).alias(column)
+
+
+def up_to_step(column: str, width: pl.Expr) -> pl.Expr:
+    """The column to the multiple of `width` that is not below it."""
+    return _clean((pl.col(column) / width - _TINY).ceil() * width).alias(column)
 
 
 def coarse_reliability() -> pl.Expr:
     """Reliability in steps of `RELIABILITY_STEP`."""
-    return clean((pl.col("reliability") / RELIABILITY_STEP).round() * RELIABILITY_STEP)
+    return _clean((pl.col("reliability") / RELIABILITY_STEP).round() * RELIABILITY_STEP)
 
 
 def coarse_effective_n(rounding_base: int) -> pl.Expr:
@@ -70,6 +85,6 @@ def coarse_effective_n(rounding_base: int) -> pl.Expr:
     )
 
 
-def clean(number: pl.Expr) -> pl.Expr:
+def _clean(number: pl.Expr) -> pl.Expr:
     """Without the dust of binary fractions, and with no minus before a zero."""
     return number.round(6) + 0.0
