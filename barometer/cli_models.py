@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -31,10 +33,14 @@ def _sample(settings: Settings) -> Path:
     return settings.configs.joinpath(*_SAMPLE)
 
 
-def _without_torch(error: ImportError) -> BarometerError:
-    return BarometerError(
-        f"training needs torch and more ({error}): run `make training`, then set PYTHONPATH=.venv/torch"
-    )
+@contextmanager
+def _needing_torch() -> Iterator[None]:
+    """Imports of what only training has: where it is missing, what to do stands in one line."""
+    try:
+        yield
+    except ImportError as error:
+        what = f"training needs torch and more ({error}): run `make training`, then set PYTHONPATH=.venv/torch"
+        raise BarometerError(what) from error
 
 
 def train_encoder(
@@ -54,12 +60,10 @@ def train_encoder(
     seed: int = 31,
 ) -> None:
     """Train the encoder from the labelled posts, with its card and metrics. Needs the extra `train`."""
-    try:
+    with _needing_torch():
         from barometer.train.encoder.recipe import Recipe
         from barometer.train.encoder.run import Order
         from barometer.train.encoder.run import train_encoder as step
-    except ImportError as error:
-        raise _without_torch(error) from error
 
     settings = Settings()
     recipe = Recipe(
@@ -86,19 +90,19 @@ def train_folds(
     base: Annotated[str, typer.Option(help="a folder, or minilm-l6 when its package is installed")] = "minilm-l6",
     model: Annotated[str, typer.Option(help="model folder under models/ whose card tells the figures")] = "encoder",
     work: Annotated[Path | None, typer.Option(help="checkpoints; a killed run goes on from there")] = None,
+    seed: int = 31,
 ) -> None:
     """Cross-validate the encoder's recipe, without its teacher, and write the figures into its card."""
-    try:
-        from barometer.train.encoder.folds import FoldsOrder, cross_validate, folds_recipe, write_folds
-    except ImportError as error:
-        raise _without_torch(error) from error
+    with _needing_torch():
+        from barometer.train.encoder.folds import cross_validate, folds_recipe, write_folds
+        from barometer.train.encoder.run import Order
     from barometer.train.encoder.card import write_card as step
 
     settings = Settings()
     figures = cross_validate(
         data=settings.data,
         sample=_sample(settings),
-        order=FoldsOrder(base=base, work=work or settings.home / "folds", recipe=folds_recipe()),
+        order=Order(base=base, teacher=None, recipe=folds_recipe(), seed=seed, work=work or settings.home / "folds"),
         say=lambda line: console.print(line, highlight=False),
     )
     write_folds(settings.models / model, figures)
@@ -120,10 +124,8 @@ def train_sentences(
     output: Annotated[Path | None, typer.Option(help="folder of the encoder; default models/sentences")] = None,
 ) -> None:
     """Export a published sentence encoder as it is, in int8, with its card and figures. Needs the extra `train`."""
-    try:
+    with _needing_torch():
         from barometer.train.sentences import write_sentences
-    except ImportError as error:
-        raise _without_torch(error) from error
 
     settings = Settings()
     folder = output or settings.models / "sentences"

@@ -31,6 +31,16 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "models"
 
 
+def with_made_up_posts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real data and the sample city's written posts are those of `a_full_data_folder`."""
+    data, sample = a_full_data_folder(folder)
+    configs = folder / "configs" / "cities" / "sample"
+    configs.mkdir(parents=True)
+    (configs / "written_posts.jsonl").write_bytes(sample.read_bytes())
+    monkeypatch.setenv("BAROMETER_DATA", str(data))
+    monkeypatch.setenv("BAROMETER_CONFIGS", str(folder / "configs"))
+
+
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Exit code of the program as installed."""
     monkeypatch.setattr(sys, "argv", ["barometer", *arguments])
@@ -85,12 +95,7 @@ def test_an_unknown_model_is_one_line(
 def test_figures_are_stored_then_found_the_same_then_found_changed(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, sample = a_full_data_folder(tmp_path)
-    configs = tmp_path / "configs" / "cities" / "sample"
-    configs.mkdir(parents=True)
-    (configs / "written_posts.jsonl").write_bytes(sample.read_bytes())
-    monkeypatch.setenv("BAROMETER_DATA", str(data))
-    monkeypatch.setenv("BAROMETER_CONFIGS", str(tmp_path / "configs"))
+    with_made_up_posts(tmp_path, monkeypatch)
     written(models, "tried")
     assert runner.invoke(cli.app, ["evaluate", "--model", "tried", "--write"]).exit_code == 0
     assert "as stored" in runner.invoke(cli.app, ["evaluate", "--model", "tried"]).output
@@ -131,12 +136,7 @@ def test_the_recipe_is_cross_validated_in_one_command(
     folds = importlib.import_module("barometer.train.encoder.folds")
     short = replace(folds.folds_recipe(), main_epochs=1, mention_posts=4)
     monkeypatch.setattr(folds, "folds_recipe", lambda: short)
-    data, sample = a_full_data_folder(tmp_path)
-    configs = tmp_path / "configs" / "cities" / "sample"
-    configs.mkdir(parents=True)
-    (configs / "written_posts.jsonl").write_bytes(sample.read_bytes())
-    monkeypatch.setenv("BAROMETER_DATA", str(data))
-    monkeypatch.setenv("BAROMETER_CONFIGS", str(tmp_path / "configs"))
+    with_made_up_posts(tmp_path, monkeypatch)
     monkeypatch.setattr(importlib.import_module("barometer.train.encoder.corpus"), "annotated_posts", no_annotated)
     written(models, "tried", recipe={**vars(short)}, teacher=None, base="tiny", went_on_from=None)
     (models / "tried" / "evaluation.json").write_text(json.dumps(good_metrics()), encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ import numpy as np
 from barometer.classify.decide import Floats
 from barometer.classify.linear import FITTED_CLASSES
 from barometer.tables import LABEL_HEADS
-from barometer.train.annotated import FILE as ANNOTATED_FILE
 from barometer.train.encoder.card import FOLDS_FILE
 from barometer.train.encoder.corpus import SPLIT_SEED, Corpus, read_corpus
 from barometer.train.encoder.evaluate import with_length
@@ -25,21 +24,10 @@ from barometer.train.encoder.loop import Material, train
 from barometer.train.encoder.mentions import mentions
 from barometer.train.encoder.network import base_folder
 from barometer.train.encoder.recipe import Recipe
-from barometer.train.encoder.run import scores_of
+from barometer.train.encoder.run import Order, scores_of
 from barometer.train.fit import labels_of
 from barometer.train.groups import FOLDS
 from barometer.train.scores import score, score_parts
-
-
-@dataclass(frozen=True)
-class FoldsOrder:
-    """What to train in each fold: base by name or folder, recipe, seed; `work` keeps checkpoints and finished folds."""
-
-    base: str
-    work: Path
-    recipe: Recipe
-    seed: int = 31
-    annotated: Path = ANNOTATED_FILE
 
 
 def folds_recipe() -> Recipe:
@@ -48,12 +36,13 @@ def folds_recipe() -> Recipe:
 
 
 def cross_validate(
-    *, data: Path, sample: Path | None, order: FoldsOrder, say: Callable[[str], None] = print
+    *, data: Path, sample: Path | None, order: Order, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
     """Macro-F1 of every head, out of fold, with bootstrap intervals: over all, by class, set, source and length.
 
-    `data` is the folder of real data; `sample` the sample city's written posts, or None to leave them out. A run that
-    was killed goes on with the epoch it was at. Raises `BadInput` naming the file, `BadConfiguration` without the base.
+    `data` is the folder of real data; `sample` the sample city's written posts, or None to leave them out. A teacher in
+    the order is not asked, since it has read what a fold keeps back; the seed is another in each fold. A run that was
+    killed goes on with the epoch it was at. Raises `BadInput` naming the file, `BadConfiguration` without the base.
     """
     scores: dict[str, Floats] = {}
     for fold in range(FOLDS):
@@ -69,7 +58,7 @@ def _nothing_yet(corpus: Corpus) -> dict[str, Floats]:
     return {head: np.full((corpus.posts.height, len(classes)), np.nan) for head, classes in FITTED_CLASSES.items()}
 
 
-def _scores_of_fold(corpus: Corpus, order: FoldsOrder, fold: int, say: Callable[[str], None]) -> dict[str, Floats]:
+def _scores_of_fold(corpus: Corpus, order: Order, fold: int, say: Callable[[str], None]) -> dict[str, Floats]:
     """Logits of the posts that the fold keeps back, by a network that knows nothing of them."""
     base, nothing = base_folder(order.base), corpus.auxiliary.taken(np.arange(0))
     material = Material(main=corpus.main, auxiliary=nothing, taught=nothing, mentions=mentions(), validation=nothing)
@@ -78,7 +67,7 @@ def _scores_of_fold(corpus: Corpus, order: FoldsOrder, fold: int, say: Callable[
     return scores_of(network, base, corpus, corpus.validation, has_stand_ins=order.recipe.has_stand_ins)
 
 
-def _figures(corpus: Corpus, scores: dict[str, Floats], order: FoldsOrder) -> dict[str, Any]:
+def _figures(corpus: Corpus, scores: dict[str, Floats], order: Order) -> dict[str, Any]:
     rows = corpus.parts.learn
     posts, member = corpus.posts[rows], corpus.member[rows]
     found = labels_of({head: values[rows] for head, values in scores.items()})

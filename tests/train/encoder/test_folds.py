@@ -20,6 +20,7 @@ torch = pytest.importorskip(
 )
 
 from barometer.train.encoder import folds  # noqa: E402
+from barometer.train.encoder.run import Order  # noqa: E402
 
 RECIPE = Recipe(broad_epochs=0, main_epochs=2, taught_posts=0, learning_rate=3e-3, head_rate=2e-2, mention_posts=8)
 
@@ -32,8 +33,9 @@ def validate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Told]:
     torch.set_num_threads(1)
     top = tmp_path_factory.mktemp("folds")
     data, sample = a_full_data_folder(top)
-    order = folds.FoldsOrder(
+    order = Order(
         base=str(a_tiny_base(top / "tiny")),
+        teacher=None,
         work=top / "work",
         recipe=RECIPE,
         seed=3,
