@@ -14,6 +14,7 @@ from barometer.classify.rumours import group_rumours
 from barometer.errors import BadConfiguration
 from barometer.night import Night
 from tests.classify.made import a_night_with_model, nights_later, put_claims, table
+from tests.rows import rows
 
 HEADER = "rumour,decision,value,since,note\n"
 NIGHT = date(2026, 5, 9)
@@ -192,8 +193,8 @@ def a_claim(post: str, text: str = LIBRARY) -> dict[str, object]:
 
 def members(night: Night) -> dict[str, str]:
     """The rumour that holds for each post, after all nights."""
-    rows = table(night, "rumour_posts").sort("night").unique("post", keep="last", maintain_order=True)
-    return dict(rows.select("post", "rumour").iter_rows())
+    latest = table(night, "rumour_posts").sort("night").unique("post", keep="last", maintain_order=True)
+    return dict(latest.select("post", "rumour").iter_rows())
 
 
 def state(night: Night, rumour: str) -> dict[str, object]:
@@ -389,3 +390,19 @@ def test_a_person_may_merge_into_a_rumour_that_has_become_part_of_another_meanwh
     versions = third.lake.versions()
     group_rumours(third)
     assert third.lake.versions() == versions
+
+
+def test_a_post_taken_out_is_not_put_back_into_the_rumour_that_it_once_founded(night: Night) -> None:
+    # given a post that founded a rumour which lives on without it, since grouping moved the post to another
+    put_claims(night, a_claim("p"), a_claim("q"), a_claim("w", WATER))
+    placed = {"p": rumour_id("w"), "q": rumour_id("p"), "w": rumour_id("w")}
+    told = [{"night": night.night, "post": post, "rumour": rumour} for post, rumour in placed.items()]
+    night.lake.replace("rumour_posts", rows("rumour_posts", *told), partition={"night": night.night})
+    # when a person takes it out of that other one
+    later = nights_later(night, 1)
+    written(night.city.folder, f"{rumour_id('w')},split,p,{later.night},")
+    group_rumours(later)
+    # then it is in neither
+    found = members(later)
+    assert found["p"] not in {rumour_id("w"), rumour_id("p")}
+    assert (found["q"], found["w"]) == (rumour_id("p"), rumour_id("w"))
