@@ -42,6 +42,9 @@ QUIET = {
     "DO_NOT_TRACK": "1",
 }
 
+# How long a writer of the one database file waits for another.
+SQLITE_WAIT_S = 60
+
 
 @dataclass(frozen=True)
 class Secrets:
@@ -122,7 +125,8 @@ class AirflowHome:
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}",
+            # Scheduler, API and commands write one file; the usual five seconds are too short a wait on a busy machine.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}?timeout={SQLITE_WAIT_S}",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
